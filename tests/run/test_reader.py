@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import urial
@@ -11,9 +12,22 @@ from tests.provenance.written import write_run
 from tests.report.conftest import small_run
 from urial.core.errors import UrialError
 from urial.core.parquet import write_parquet
+from urial.core.store import write_json, write_jsonl
+from urial.records.token_shift import ShiftMeasurement, shift_schema
+from urial.report.build import build_report
 from urial.report.inputs import read_inputs
-from urial.run.paths import COMPLETIONS, JUDGMENTS, REPORT, SYSTEM_PLAN, TOKEN_SHIFT
+from urial.run.paths import (
+    COMPLETIONS,
+    COVERAGE,
+    JUDGMENTS,
+    PUBLISHED,
+    REPORT,
+    REPORT_PLAN,
+    SYSTEM_PLAN,
+    TOKEN_SHIFT,
+)
 from urial.run.reader import RunReader
+from urial.token_shift.measure.inputs import NOT_AMONG, ShiftInputs
 
 
 @pytest.fixture
@@ -65,6 +79,39 @@ def test_a_lost_row_is_named_by_its_instruction(run: RunReader) -> None:
         "  expected: one row an instruction, in their order\n"
         "  fix: run `dvc repro`"
     )
+
+
+def test_published_outputs_may_answer_some_instructions_in_their_order(run: RunReader) -> None:
+    rows = [row.model_copy(update={"system": "gpt4"}) for row in run.rows(COMPLETIONS, "aligned")]
+    write_jsonl(run.file(PUBLISHED, "gpt4"), rows[1:3])
+    assert run.some_rows(PUBLISHED, "gpt4") == [None, rows[1], rows[2], None, None, None]
+    for name, wrong in {"turned": rows[2:0:-1], "twice": [rows[1], rows[1]]}.items():
+        write_jsonl(run.file(PUBLISHED, name), wrong)
+        with pytest.raises(UrialError, match="rows added or out of order"):
+            run.some_rows(PUBLISHED, name)
+
+
+def test_a_report_is_made_of_published_outputs_that_answer_some_and_of_what_is_measured_of_them(run: RunReader) -> None:
+    rows = [row.model_copy(update={"system": "gpt4"}) for row in run.rows(COMPLETIONS, "aligned")]
+    write_jsonl(run.file(PUBLISHED, "gpt4"), rows[1:3])
+    given = ShiftMeasurement(name="theirs", answers="gpt4", base_system="base", aligned_system="aligned")
+    write_json(run.file(REPORT_PLAN), run.plan.model_copy(update={"published": ("gpt4",), "given": (given,)}))
+    answered = {row.instruction_id for row in rows[1:3]}
+    table = run.table("base")
+    theirs = table.filter(pc.is_in(table["instruction_id"], pa.array(sorted(answered))))
+    write_parquet(run.file(TOKEN_SHIFT, "theirs"), [theirs], shift_schema())
+    named = {"context": "theirs", "answers": "gpt4"}
+    unanswered = {**named, "status": "no_answer", "reason": NOT_AMONG, "positions": 0, "vocabulary": None}
+    coverage = [
+        row.model_copy(update=named if row.instruction_id in answered else unanswered)
+        for row in run.rows(COVERAGE, "base")
+    ]
+    write_jsonl(run.file(COVERAGE, "theirs"), coverage)
+    inputs = read_inputs(RunReader(run.data))
+    assert [row is None for row in inputs.published["gpt4"]] == [name not in answered for name in run.ids]
+    figures = build_report(inputs).token_shift["theirs"]
+    assert (figures.measured, figures.no_answer, figures.positions) == (2, len(run.ids) - 2, len(theirs))
+    assert list(ShiftInputs.read(RunReader(run.data), given).completions) == inputs.published["gpt4"]
 
 
 def test_an_edited_file_comes_back_by_a_command(run: RunReader) -> None:

@@ -90,8 +90,8 @@ class ReportInputs:
     contexts: Mapping[str, ContextInputs]
     # By the system that is compared with the baseline.
     preferences: Mapping[str, Sequence[Preference]] = field(default_factory=dict)
-    # Published outputs, which systems are compared with.
-    published: Mapping[str, Sequence[Completion]] = field(default_factory=dict)
+    # Published outputs, which systems are compared with; None of an instruction that they do not answer.
+    published: Mapping[str, Sequence[Completion | None]] = field(default_factory=dict)
     # The tokens of blends and of their controls, by system.
     blended: Mapping[str, Sequence[BlendedTokens]] = field(default_factory=dict)
     # Answers that were begun, by the system that goes on.
@@ -126,7 +126,7 @@ def read_inputs(run: RunReader) -> ReportInputs:
         systems=systems,
         contexts=contexts,
         preferences={name: run.ordered_rows(PREFERENCES, name) for name in run.plan.compared},
-        published={name: run.ordered_rows(PUBLISHED, name) for name in run.plan.published},
+        published={name: run.some_rows(PUBLISHED, name) for name in run.plan.published},
         blended={name: run.ordered_rows(BLENDED_TOKENS, name) for name in run.plan.blended},
         prefilled={name: prefilled_rows(run, name) for name in _prefilled(run)},
         files=_digests(run),

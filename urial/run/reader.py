@@ -132,6 +132,14 @@ class RunReader:
         require_same_ids(str(self.file(kind, key)), ids, self.ids)
         return rows
 
+    def some_rows(self, kind: paths.RunFile[Model], key: str) -> list[Model | None]:
+        """The row of each instruction, None where there is none: published outputs may answer only some of them."""
+        rows = self.rows(kind, key)
+        by_id = {row.instruction_id: row for row in cast("list[Any]", rows)}
+        found = [row.instruction_id for row in cast("list[Any]", rows)]
+        require_same_ids(str(self.file(kind, key)), found, [name for name in self.ids if name in by_id])
+        return [by_id.get(name) for name in self.ids]
+
     def table(self, base_system: str) -> "pa.Table":
         """The positions measured under a base system."""
         return self._output(paths.TOKEN_SHIFT, base_system, lambda path: read_parquet(path, shift_schema()))

@@ -314,6 +314,18 @@ def test_published_answers_that_systems_are_compared_with_are_there() -> None:
         assert (answer["text"], answer["prompt"], answer["judgment"]) == ("two words", None, None)
 
 
+def test_published_answers_to_some_instructions_are_shown_and_the_others_said_to_be_none() -> None:
+    run = small_run()
+    rows = [row.model_copy(update={"system": "gpt4"}) for row in run.systems["aligned"].completions]
+    with site_of(replace(run, published={"gpt4": [None, *rows[1:]]})) as site:
+        index = read_data(site, "index")
+        assert index["status"]["gpt4"] == ["no_answer", *["ok"] * (len(IDS) - 1)]
+        assert index["marked"]["gpt4"] == [1 << index["marks"].index("no answer"), *[0] * (len(IDS) - 1)]
+        (lost,), (there,) = (read_data(site, f"answers/{number:04}")["systems"]["gpt4"] for number in range(2))
+        assert lost.keys() == there.keys()
+        assert (lost["text"], lost["reason"]) == (None, "these published outputs have no answer to the instruction")
+
+
 def test_hidden_characters_are_seen_in_chat_messages_which_the_page_reads_as_json() -> None:
     run = small_run()
     system = run.systems["aligned"]

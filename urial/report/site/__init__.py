@@ -20,7 +20,7 @@ data/index.js has columns by NUMBER, so that lists, filters and sorting need no 
     texts         whose texts are measured: answers, aligned (the system whose prompts the aligned model reads), contexts. Files of
                   tokens and candidates are of one text: those of the first are named as below, of the next tokens-1/0000.js ...
     labels, kinds, parts, moves   what bits and numbers mean
-    status        {SYSTEM: status of the completion}; also of published outputs
+    status        {SYSTEM: status of the completion}; also of published outputs, no_answer where they have none
     scores        {SYSTEM: {ASPECT: score of the first turn}}
     marks, marked what must be easy to find, and {SYSTEM: bit mask}, over all turns: index.MARKS
     described     {SYSTEM: model (role), prompt, max_new_tokens}

@@ -12,6 +12,7 @@ from urial.records.judgment import SCALE, AspectScore, Judgment, LaterJudgment, 
 from urial.records.preference import Choice, LaterPreference, Preference
 from urial.report.inputs import ReportInputs
 from urial.report.site.blended import interventions
+from urial.report.site.index import UNANSWERED
 
 Fields = dict[str, Any]
 
@@ -35,7 +36,10 @@ def answers_of(inputs: ReportInputs, start: int, end: int) -> Fields:
         if name in inputs.blended:
             _add_interventions(systems[name], system.completions[start:end], inputs.blended[name][start:end])
     for name, completions in inputs.published.items():
-        systems[name] = [_answer(row, _no_prompt(), None, None) for row in completions[start:end]]
+        systems[name] = [
+            _answer(row, _no_prompt(), None, None) if row is not None else _unanswered()
+            for row in completions[start:end]
+        ]
     return {
         "first": start,
         "instructions": list(map(_instruction, inputs.instructions[start:end])),
@@ -160,6 +164,16 @@ def _answer(
     if isinstance(row, Completion) and row.later_turns:
         fields["later"] = list(_later(row, judgment, preference))
     return fields
+
+
+def _unanswered() -> Fields:
+    """What there is of an instruction that published outputs do not answer."""
+    return {
+        "status": UNANSWERED,
+        "reason": "these published outputs have no answer to the instruction",
+        **dict.fromkeys(("text", "finish", "tokens", "words", "judgment", "preference")),
+        **_no_prompt(),
+    }
 
 
 def _later(

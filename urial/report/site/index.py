@@ -26,13 +26,16 @@ MARKS = (
     "cut off", "too long", "no answer", "flagged", "judge: invalid", "judge: refused", "judge: filtered", "judge: failed",
     "judge: too long", "judge: not applicable", "flip", "only thinking",
 )  # fmt: skip
+# The status of an instruction that published outputs do not answer: no completion says one.
+UNANSWERED = "no_answer"
 # Of an instruction's comparison by one criterion; - where there is none.
 OUTCOME_LETTERS: Mapping[Outcome, str] = {"win": "w", "tie": "t", "loss": "l", "inconsistent": "i", "invalid": "x"}
 
 
 def index_of(inputs: ReportInputs, report: Report, sizes: Mapping[str, int], shift: Mapping[str, Any]) -> Any:
     """The whole index; ``sizes`` are instructions a shard, ``shift`` is token_counts of all of them."""
-    systems = {**{name: row.completions for name, row in inputs.systems.items()}, **inputs.published}
+    systems: dict[str, Sequence[Completion | None]] = {name: row.completions for name, row in inputs.systems.items()}
+    systems |= inputs.published
     return {
         "run": run_of(inputs, report),
         "systems": list(inputs.systems),
@@ -52,7 +55,7 @@ def index_of(inputs: ReportInputs, report: Report, sizes: Mapping[str, int], shi
         "labels": LABELS,
         "parts": PARTS,
         "moves": MOVES,
-        "status": {name: [row.status for row in rows] for name, rows in systems.items()},
+        "status": {name: [row.status if row else UNANSWERED for row in rows] for name, rows in systems.items()},
         **_judgments(inputs),
         "marks": MARKS,
         "marked": _marked(inputs),
@@ -167,7 +170,9 @@ def _marked(inputs: ReportInputs) -> dict[str, list[int]]:
             for place, (row, prompt, judgment) in enumerate(columns)
         ]
     for name, rows in inputs.published.items():
-        marked[name] = [_mask(_answer_marks([row, *row.later_turns], [])) for row in rows]
+        marked[name] = [
+            _mask(_answer_marks([row, *row.later_turns], []) if row is not None else ["no answer"]) for row in rows
+        ]
     return marked
 
 

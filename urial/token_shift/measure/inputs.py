@@ -32,7 +32,7 @@ class ShiftInputs:
     def read(cls, run: RunReader, measurement: ShiftMeasurement) -> "ShiftInputs":
         """Of a run. Raises UrialError for an invalid row, and for answers to instructions that are none of the run's."""
         if measurement.is_given:
-            completions: Sequence[Completion | None] = _some_rows(run, measurement.answers)
+            completions: Sequence[Completion | None] = run.some_rows(COMPLETIONS, measurement.answers)
         else:
             completions = run.ordered_rows(COMPLETIONS, measurement.answers)
         return cls(
@@ -103,12 +103,3 @@ class ShiftInputs:
     @property
     def _answers(self) -> str | None:
         return self.measurement.answers if self.measurement.is_given else None
-
-
-def _some_rows(run: RunReader, answers: str) -> list[Completion | None]:
-    """The row of each instruction, None where there is none: published outputs may answer only some."""
-    rows = run.rows(COMPLETIONS, answers)
-    by_id = {row.instruction_id: row for row in rows}
-    known = [name for name in run.ids if name in by_id]
-    require_same_ids(str(run.file(COMPLETIONS, answers)), [row.instruction_id for row in rows], known)
-    return [by_id.get(name) for name in run.ids]

@@ -9,7 +9,7 @@ urial.answers = urial.answers || {};
     end_token: "ended by its end token", stop_string: "ended at a stop string", stop: "ended by itself",
     unknown: "not known how it ended",
   };
-  const STATUS = { too_long: "too long", no_history: "no answer", only_thinking: "only thinking" };
+  const STATUS = { too_long: "too long", no_history: "no answer", no_answer: "no answer", only_thinking: "only thinking" };
 
   /** Answers of all turns, first to last. */
   function turns(answer) {
