@@ -124,3 +124,13 @@ def test_dvc_sets_a_measurement_from_the_command_line(tmp_path: Path) -> None:
     apply_overrides(str(path), list(overrides))
     given = read_params(path).token_shift.given
     assert given == before | {"people-texts": GivenAnswers(answers="people", **OWN)}
+
+
+@pytest.mark.parametrize("section", ["token_shift.given", "blends"])
+def test_dvc_can_remove_every_entry_from_the_command_line(section: str, tmp_path: Path) -> None:
+    """A comment on the line of an emptied mapping would be written before its `{}`, which no parser reads."""
+    path = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+    entries = read_params(path).token_shift.given if "." in section else read_params(path).blends
+    apply_overrides(str(path), [f"~{section}.{name}" for name in entries])
+    emptied = read_params(path)
+    assert (emptied.token_shift.given if "." in section else emptied.blends) == {}
