@@ -66,7 +66,10 @@ Row = TypeVar("Row", bound=Record)
 def make_run(source: RunReader, data: Path, answers: int, tokens: int) -> None:
     """A run with so many answers of so many tokens under ``data``."""
     plan = source.plan.model_copy(
-        update={"systems": SYSTEMS, "base_systems": CONTEXTS, "compared": SYSTEMS[1:], "baseline": SYSTEMS[0]}
+        update={
+            "systems": SYSTEMS, "base_systems": CONTEXTS, "compared": SYSTEMS[1:], "baseline": SYSTEMS[0],
+            "given": (), "blends": (), "published": (), "safety_depth": None,
+        }  # fmt: skip
     )
     write_json(data / REPORT_PLAN.below(), plan)
     for role, manifest in source.models.items():
@@ -139,6 +142,8 @@ def token_rows(names: Sequence[str], start: int, tokens: int, context: int) -> p
         "kind": pa.array([None] * count, pa.string()),
         "label": pa.array(LABELS).take(pa.array(random.integers(0, len(LABELS), count))),
         "kl_lower_bound": pa.array([None] * count, pa.float32()),
+        "part": pa.array(["answer"] * count),
+        "move": pa.array([None] * count, pa.string()),
     }
     for generator, role in ((own, "base"), (random, "aligned")):
         top = zipf(generator, count * CANDIDATES)

@@ -115,6 +115,7 @@ NOT_RUN = {
     "python benchmarks/token_shift.py --json token_shift.json": BENCHMARK,
     "python -m benchmarks.token_shift_scale --json token_shift_scale.json": BENCHMARK,
     "python benchmarks/given_shift.py": BENCHMARK,
+    "python benchmarks/blending.py --threads 1": BENCHMARK,
     "python benchmarks/generation.py": BENCHMARK,
     "python benchmarks/judging.py": BENCHMARK,
     "python -m benchmarks.real_decoding --tokens 32 --model FOLDER --instructions JSONL --vllm PYTHON --before CHECKOUT": (

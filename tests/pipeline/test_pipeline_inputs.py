@@ -99,8 +99,10 @@ def test_a_pair_of_model_folders_is_loaded_through_transformers(
     assert "base-urial: 0 answers from the row cache, 2 to compute" in said
     assert report.systems["base-urial"].prompt == "microworld/urial-k3"
     assert report.systems["base-urial"].decoding.repetition_penalty == 1.1
-    assert [shift.measured for shift in report.token_shift.values()] == [2, 2]
-    assert [shift.style for shift in report.token_shift.values()] == [None, None]
+    # Nothing is answered to these instructions by the micro-world's own texts, which answer its unsafe requests.
+    measured = {"base-zero-shot": 2, "base-urial": 2, "base-answers": 2, "compliance": 0, "refusal": 0}
+    assert {name: shift.measured for name, shift in report.token_shift.items()} == measured
+    assert {shift.style for shift in report.token_shift.values()} == {None}
     assert sorted(path.name for path in (trained / "data/models/base").iterdir()) == ["manifest.json"]
 
 
@@ -116,7 +118,7 @@ def test_a_judge_on_a_server_scores_the_answers_that_are_there(
             params["run"]["judge"] = "mine"
 
         edit_params(folder / "params.yaml", change)
-        report, said = run_stages(folder, monkeypatch, ("plan", "judge", "report"))
+        report, said = run_stages(folder, monkeypatch, ("plan", "judge", "judge_blend", "judge_safety_depth", "report"))
         assert "tokens read" in said
         assert len(server.questions()) <= 3 * 70
     assert isinstance(report.judge, ModelIdentity)
