@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 import urial.core.tables
-from urial.core.tables import Table, escape, table_of
+from urial.core.tables import Table, escape, show, table_of
 from urial.core.text import one_line
 
 HOSTILE = '<script>\\input{x}|`*_\n\r\t\x00\x1b[31m\x9b2J\u202e\u2066\u200b\u2028\ufeff$%&#^~{}"=1+1'
@@ -98,3 +98,8 @@ def test_a_name_is_shown_in_markdown_as_it_is() -> None:
     assert [escape(text) for text in ("gpt4_turbo_1", "a__b", "_a_", "x._y_")] == [
         "gpt4_turbo_1", "a__b", r"\_a\_", r"x.\_y\_",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "text"), [(-0.004, "0.00"), (-0.0, "0.00"), (-0.006, "-0.01"), (None, "–")])
+def test_what_rounds_to_zero_has_no_sign(value: float | None, text: str) -> None:
+    assert show(value) == text

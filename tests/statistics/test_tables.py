@@ -8,7 +8,7 @@ from urial.records.estimate import Estimate
 from urial.records.judgment import ASPECTS, Aspect
 from urial.records.report import AspectFigures
 from urial.report.build import build_report
-from urial.statistics.tables import ScoreRow, difference_text, score_table, shift_table
+from urial.statistics.tables import ScoreRow, difference_text, interval, score_table, shift_table
 
 UP = Estimate(mean=0.25, low=0.1, high=0.4)
 
@@ -49,3 +49,8 @@ def test_a_bound_of_kl_is_never_shown_as_its_mean() -> None:
     (row,) = shift_table(["base context"], [(["base"], shift)], ["positions", "answers"]).rows
     assert str(row[4]).startswith("at least 0.50")
     assert list(row[5:]) == [shift.positions, shift.measured]
+
+
+def test_an_interval_that_rounds_to_zero_has_no_sign() -> None:
+    assert interval(Estimate(mean=-0.0004, low=-0.006, high=0.0)) == "0.00 [-0.01, 0.00]"
+    assert interval(Estimate(mean=-0.0004, low=-0.006, high=0.0), 100) == "-0.04 [-0.60, 0.00]"

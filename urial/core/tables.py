@@ -89,10 +89,10 @@ def table_of(rows: Sequence[Mapping[str, Cell]], title: str = "") -> Table:
 
 
 def show(cell: Cell) -> str:
-    """A cell as people read it: two decimals, a dash for what is missing."""
+    """A cell as people read it: two decimals, zero without a sign, a dash for what is missing."""
     if cell is None:
         return "–"
-    return f"{cell:.2f}" if isinstance(cell, float) else one_line(str(cell))
+    return f"{cell:z.2f}" if isinstance(cell, float) else one_line(str(cell))
 
 
 def _not_computed(text: str) -> str:

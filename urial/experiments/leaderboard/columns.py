@@ -99,7 +99,7 @@ def rank(row: LeaderboardRow) -> Value:
 def _known(estimate: Estimate | None, scale: float = 1.0) -> Value:
     if estimate is None or estimate.mean is None:
         return None
-    text = f"{estimate.mean * scale:.2f}"
+    text = f"{estimate.mean * scale:z.2f}"
     return Shown(estimate.mean, text, interval(estimate, scale).removeprefix(text).strip())
 
 
