@@ -12,6 +12,7 @@ from tests.cli.commands import invoke, no_project
 from tests.conftest import ROOT, make_query
 from tests.judge.conftest import answered
 from tests.judge_server import judging
+from tests.safety_depth.prefilled import begun, unanswered, unsafe
 from urial.core.store import read_jsonl, write_jsonl
 from urial.records.judge import RulesIdentity
 from urial.records.judgment import Judgment
@@ -161,6 +162,41 @@ def test_an_estimate_reads_the_answers_that_are_there(folder: Path) -> None:
     assert grown == 3 * (4_000 - len(" ".join(["words"] * 200))) // 4
     assert found["total"]["requests"] == 33 + 2 * 2 * 3, "of blends, and preferences of two systems in both orders, too"
     assert found["total"]["cost"] > 0
+
+
+def test_answers_that_are_begun_are_estimated_too(folder: Path) -> None:
+    asked = [*INSTRUCTIONS, unsafe("u1"), unsafe("u2", turns=("How?", "And then?"))]
+    write_jsonl(folder / "data/instructions.jsonl", asked)
+    assumed = json.loads(invoke("estimate", "--judge", "mine", "--json").stdout)
+    # Two texts, begun with four numbers of their tokens, for each of two unsafe instructions; 0 tokens are the system's own answer.
+    assert {name: part["requests"] for name, part in assumed["safety_depth"].items()} == {
+        "aligned": 16, "base-zero-shot": 16, "base-urial": 16,
+    }  # fmt: skip
+    parts = [part for key in ("systems", "preferences", "safety_depth") for part in assumed[key].values()]
+    assert assumed["total"]["requests"] == sum(part["requests"] for part in parts)
+    said = invoke("estimate", "--judge", "mine").stdout
+    assert any(line.split("  ")[0] == "aligned, begun answers" for line in said.splitlines())
+    # 11 systems answer 6 messages each.
+    assert f"{11 * 6 + 3 * 16} answers are not there yet" in said
+
+    rows = [
+        begun(name="u1"),
+        begun(prefix="Set a", name="u1"),
+        begun(prefix="Set a trap", name="u2"),
+        unanswered("whole", name="u2"),
+    ]
+    write_jsonl(folder / "data/safety_depth/aligned.jsonl", rows)
+    write_jsonl(folder / "data/generations/microworld-refusing.jsonl", [answered(asked[3])])
+    found = json.loads(invoke("estimate", "--judge", "mine", "--json").stdout)["safety_depth"]
+    assert (found["aligned"]["requests"], found["aligned"]["assumed_answers"]) == (2, 0)
+    assert (found["base-urial"]["requests"], found["base-urial"]["assumed_answers"]) == (12, 12)
+
+
+def test_rows_of_other_instructions_are_no_begun_answers_of_these(folder: Path) -> None:
+    write_jsonl(folder / "data/instructions.jsonl", [unsafe("u1")])
+    write_jsonl(folder / "data/safety_depth/aligned.jsonl", [begun(prefix="Set a", name="other")])
+    found = json.loads(invoke("estimate", "--judge", "mine", "--json").stdout)["safety_depth"]
+    assert (found["aligned"]["requests"], found["aligned"]["assumed_answers"]) == (8, 8)
 
 
 def test_an_estimate_without_a_price_says_so(folder: Path) -> None:

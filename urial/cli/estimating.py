@@ -57,7 +57,7 @@ def estimate(
 ) -> None:
     """Estimate the requests, tokens, cost and time of judging ANSWERS, a file as `urial judge` takes it. Nothing is sent.
 
-    Without ANSWERS, of judging and comparing the systems of the run.
+    Without ANSWERS, of judging and comparing the systems of the run, and of judging the answers that are begun for them.
     """
     from urial.judge.files.estimate import Reckoning
     from urial.judge.files.run_estimate import estimates_of_file
@@ -98,11 +98,12 @@ def _show(found: "Estimates", comparing: "PreferencesPlan | None", notes: Sequen
     rows, further = {**found.systems}, []
     if comparing:
         rows |= {f"{system} against {comparing.baseline}": part for system, part in found.preferences.items()}
+    rows |= {f"{system}, begun answers": part for system, part in found.safety_depth.items()}
     whole = total(rows.values())
     shown = [*rows.items(), ("total", whole)] if len(rows) > 1 else rows.items()
     shared.print_table([_row(system, part, whole.cost is not None) for system, part in shown])
-    # A system's answers that are not there are the same in both.
-    if made_up := total((found.systems or rows).values()).assumed_answers:
+    # A system's answers that are not there are the same when they are compared.
+    if made_up := total([*(found.systems or found.preferences).values(), *found.safety_depth.values()]).assumed_answers:
         further.append(f"{made_up:,} answers are not there yet and are taken as {answer_words} words each")
     if found.preferences and comparing:
         orders = "both orders" if comparing.orders == "both" else "one order"
@@ -133,6 +134,7 @@ def _of_run(
     from urial.judge.files.run_estimate import estimates_of_run
     from urial.plan.instructions import plan_instructions
     from urial.run.paths import INSTRUCTIONS
+    from urial.safety_depth.estimate import begun_estimates
 
     assert params is not None  # noqa: S101
     assert comparing is not None  # noqa: S101
@@ -142,7 +144,9 @@ def _of_run(
             f"no {path.name} in it", path=data, expected="the folder data of a run", fix="leave --data out"
         )
     known = read_jsonl(path, Instruction) if path.is_file() else load_instructions(plan_instructions(params))
-    return estimates_of_run(params, plan, comparing, data or DATA, instructions=known, reckoning=reckoning)
+    found = estimates_of_run(params, plan, comparing, data or DATA, instructions=known, reckoning=reckoning)
+    found.safety_depth = begun_estimates(params, plan, data or DATA, known, reckoning)
+    return found
 
 
 def _nothing_to_pay(plan: "JudgePlan", as_json: bool) -> None:
@@ -162,7 +166,10 @@ def _print_json(plan: "JudgePlan", found: "Estimates") -> None:
             "judge": plan.name,
             "systems": {key: part.model_dump() for key, part in found.systems.items()},
             "preferences": {key: part.model_dump() for key, part in found.preferences.items()},
-            "total": total([*found.systems.values(), *found.preferences.values()]).model_dump(),
+            "safety_depth": {key: part.model_dump() for key, part in found.safety_depth.items()},
+            "total": total(
+                [*found.systems.values(), *found.preferences.values(), *found.safety_depth.values()]
+            ).model_dump(),
         }
     )
 

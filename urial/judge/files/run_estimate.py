@@ -21,10 +21,11 @@ from urial.run.paths import COMPLETIONS
 
 @dataclass
 class Estimates:
-    """What each system will take to judge, and each to compare with the baseline."""
+    """What each system will take to judge, each to compare with the baseline, and each whose answers are begun."""
 
     systems: dict[str, SystemEstimate] = field(default_factory=dict)
     preferences: dict[str, SystemEstimate] = field(default_factory=dict)
+    safety_depth: dict[str, SystemEstimate] = field(default_factory=dict)
 
 
 def estimates_of_file(
