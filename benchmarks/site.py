@@ -67,9 +67,15 @@ def make_run(source: RunReader, data: Path, answers: int, tokens: int) -> None:
     """A run with so many answers of so many tokens under ``data``."""
     plan = source.plan.model_copy(
         update={
-            "systems": SYSTEMS, "base_systems": CONTEXTS, "compared": SYSTEMS[1:], "baseline": SYSTEMS[0],
-            "given": (), "blends": (), "published": (), "safety_depth": None,
-        }  # fmt: skip
+            "systems": SYSTEMS,
+            "base_systems": CONTEXTS,
+            "compared": SYSTEMS[1:],
+            "baseline": SYSTEMS[0],
+            "given": (),
+            "blends": (),
+            "published": (),
+            "safety_depth": None,
+        }
     )
     write_json(data / REPORT_PLAN.below(), plan)
     for role, manifest in source.models.items():

@@ -82,7 +82,9 @@ def test_a_run_over_servers_ends_with_a_report_that_says_what_it_cannot_know(
     assert page.count(f" on {server}; which weights the server has is not known") == len(served)
     shown = re.sub("<[^>]+>", "", (site / "shift.html").read_text("utf-8"))
     assert "2 that a server does not tell enough of" in shown
-    assert "| base-urial | the aligned model | – |" in (tmp_path / "data/report/tables/token_shift.md").read_text("utf-8")
+    assert "| base-urial | the aligned model | – |" in (tmp_path / "data/report/tables/token_shift.md").read_text(
+        "utf-8"
+    )
     for system in SYSTEMS:
         rows = read_jsonl(tmp_path / f"data/generations/{system}.jsonl", Completion)
         answers = [row.answer for row in rows if row.answer]
