@@ -28,7 +28,8 @@ NEEDS_NETWORK = "needs the network"
 NEEDS_GPU = "needs a GPU and gated or large models from the hub"
 BLENDS = "decodes with two models for minutes; tests/blending decodes with tiny ones, by every rule"
 TRAINS = "trains for minutes"
-BENCHMARK = "a benchmark, minutes to hours"
+# Minutes to hours each.
+BENCHMARKS = ("python benchmarks/", "python -m benchmarks.")
 NOT_RUN = {
     "urial sweep studies STUDY STUDY": PLACEHOLDER,
     "python3 -m venv ~/inspect && source ~/inspect/bin/activate": "tests/exchange/programs makes one",
@@ -112,26 +113,6 @@ NOT_RUN = {
     "git checkout --detach COMMIT": PLACEHOLDER,
     "git clone --no-checkout URL urial-COMMIT && cd urial-COMMIT": PLACEHOLDER,
     "git fetch origin refs/exps/…/NAME:refs/exps/…/NAME": PLACEHOLDER,
-    "python benchmarks/token_shift.py --json token_shift.json": BENCHMARK,
-    "python -m benchmarks.token_shift_scale --json token_shift_scale.json": BENCHMARK,
-    "python benchmarks/given_shift.py": BENCHMARK,
-    "python benchmarks/blending.py --threads 1": BENCHMARK,
-    "python benchmarks/generation.py": BENCHMARK,
-    "python benchmarks/judging.py": BENCHMARK,
-    "python -m benchmarks.real_decoding --tokens 32 --model FOLDER --instructions JSONL --vllm PYTHON --before CHECKOUT": (
-        "needs real models, vLLM and an earlier checkout"
-    ),
-    "python -m benchmarks.real_token_shift --model FOLDER --answers JSON --vllm PYTHON --before CHECKOUT": (
-        "needs a real model, vLLM and an earlier checkout"
-    ),
-    "python benchmarks/length_control.py --peer PYTHON": "needs an environment with alpaca-eval",
-    "python -m benchmarks.pipeline --before CHECKOUT": "needs another build with its environment, and takes minutes",
-    "python benchmarks/trace.py": BENCHMARK,
-    "python benchmarks/verify.py": BENCHMARK,
-    "python -m benchmarks.leaderboard": BENCHMARK,
-    "python -m benchmarks.site": BENCHMARK,
-    "python -m benchmarks.site_browser data/report/site": BENCHMARK,
-    "python benchmarks/microworld.py --seeds 0,1,2": BENCHMARK,
 }
 # Commands that take long, or need more than one repository: the test that runs such a command, and how it stands there.
 PIPELINE, REMOTE, EXPERIMENTS = "pipeline/test_pipeline.py", "run/test_remote.py", "provenance/test_experiments.py"
@@ -229,7 +210,11 @@ def test_the_lists_name_only_what_is_shown() -> None:
         assert text in (ROOT / "tests" / name).read_text("utf-8"), (name, text)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if {command.text for command in commands(page)} - LISTED])
+def runs_here(command: Command) -> bool:
+    return command.text not in LISTED and not command.text.startswith(BENCHMARKS)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(map(runs_here, commands(page)))])
 def test_commands_run(
     page: str, finished_run: Clone, tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,7 +222,7 @@ def test_commands_run(
     monkeypatch.chdir(run.folder)
     write_what_pages_read(run.folder)
     for command in commands(page):
-        if command.text not in LISTED:
+        if runs_here(command):
             code, output = execute(command, run)
             assert code == EXITS.get(command.text, 0), f"{command}\n{output}"
             assert command.output in (None, output), command
