@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from urial.records.blended_tokens import BlendedAnswer, BlendedTokens
-from urial.records.completion import AssembledPrompt, Completion
+from urial.records.completion import AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import SystemPlan, TokenShiftPlan
 from urial.records.token_shift import ShiftMeasurement
 from urial.token_shift.measure.answers import AnswerReader
 from urial.token_shift.measure.inputs import ShiftInputs
+
+# What a first and a later turn have in common.
+_OF_ATTEMPT = Completion.model_fields.keys() & LaterTurn.model_fields.keys()
 
 
 def blended_tokens(
@@ -36,8 +39,7 @@ def blended_tokens(
                     Completion(
                         instruction_id=row.instruction_id,
                         system=row.system,
-                        **turn.model_dump(include={"status", "reason", "key"}),
-                        answer=turn.answer,
+                        **{field: getattr(turn, field) for field in _OF_ATTEMPT},
                     )
                 )
         read = _turn(plan, [instructions[index] for index in indices], asked, later, base)
