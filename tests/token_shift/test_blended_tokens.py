@@ -1,9 +1,11 @@
 """The answers of a blend as tokens: every turn is read as the row has it, thinking included."""
 
+from typing import Any
+
 import pytest
 
 from tests.prompts.test_assembly import make_plan
-from tests.tiny_models import tiny_folder
+from tests.tiny_models import tiny_folder, tiny_tokenizer
 from tests.token_shift.contexts import HASH, encoded, make_prompt
 from urial.core.thinking import ThinkingSpan
 from urial.generate.thinking import written_fields
@@ -25,8 +27,12 @@ def written(text: str) -> Answer:
     )
 
 
-def read(first: str, *later: str) -> tuple[BlendedAnswer | None, ...]:
-    rows = [written_fields(written(text), HASH) for text in (first, *later)]
+def read(*texts: str) -> tuple[BlendedAnswer | None, ...]:
+    return read_answers(*map(written, texts))
+
+
+def read_answers(*answers: Answer) -> tuple[BlendedAnswer | None, ...]:
+    rows = [written_fields(answer, HASH) for answer in answers]
     turns = tuple(LaterTurn(prompt=PROMPT, **fields) for fields in rows[1:])
     completion = Completion(instruction_id="q0", system="mixed", later_turns=turns, **rows[0])
     asked = Instruction(id="q0", turns=("Q",) * len(rows), category="regular", source="test")
@@ -49,9 +55,19 @@ def test_thinking_is_read_alike_in_every_turn() -> None:
     # By other tags than those that are known, the row alone says where the thinking is.
     text = f"[T]{ANSWER[7:30]}[/T]It is Karmost."
     span = ThinkingSpan(3, text.index("[/T]"), text.index("It"))
-    attempt = {"status": "ok", "reason": None, "answer": written(text), "key": HASH, "thinking": span}
+    attempt: dict[str, Any] = {"status": "ok", "reason": None, "answer": written(text), "key": HASH, "thinking": span}
     turn = LaterTurn(prompt=PROMPT, **attempt)
     completion = Completion(instruction_id="q0", system="mixed", later_turns=(turn,), **attempt)
     asked = Instruction(id="q0", turns=("Q", "Q"), category="regular", source="test")
     (row,) = blended_tokens(make_plan(system="mixed"), [asked], [PROMPT], [completion], tiny_folder("llama"))
     assert row.turns[0] == row.turns[1]
+
+
+def test_an_end_token_that_the_base_does_not_have_is_read_as_its_own() -> None:
+    answer = written("It is Karmost.")
+    ids = answer.token_ids or ()
+    own, foreign = (
+        read_answers(answer.model_copy(update={"token_ids": (*ids[:-1], end)}))
+        for end in (2, 10 * len(tiny_tokenizer()))
+    )
+    assert own == foreign
