@@ -1,17 +1,19 @@
 """What ends a blended answer, which positions it names, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.blending.plain import REQUESTS, Engines, engines, other_folder
+from tests.blending.plain import REQUESTS, Engines, engines, logits, other_folder, prompts_of
 from tests.tiny_models import decoding, save_folder, tiny_folder, tiny_model, tiny_tokenizer
 from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.core.errors import UrialError
 from urial.generate.engine import Request
-from urial.records.blend import Nudge, PlannedRule, RandomShare, Realign, Swap
+from urial.generate.transformers_batch import TransformersEngine
+from urial.records.blend import Nudge, PlannedRule, Proxy, RandomShare, Realign, Swap
 from urial.records.completion import Answer
 
 LONG = decoding(max_new_tokens=16)
@@ -138,6 +140,77 @@ def test_a_longer_vocabulary_has_tokens_that_are_never_chosen_unless_they_end_an
     for _, answer in engine.complete(REQUESTS, range(4), LONG, LONG):
         assert answer.finish == "end_token"
         assert (answer.token_ids or ())[-1] >= width
+
+
+@pytest.fixture
+def longer(tmp_path: Path) -> tuple[Path, int]:
+    """A helper with end tokens that the base does not have, and the number of tokens that both have."""
+    width = len(tiny_tokenizer())
+    more = tiny_model("qwen2", vocab_size=width + 8)
+    with torch.no_grad():
+        more.get_output_embeddings().weight[width:] *= 3
+    return save_folder(tmp_path / "longer", more), width
+
+
+SUMS: tuple[tuple[PlannedRule, PlannedRule], ...] = (
+    (Realign(kind="realign", weight=0), Realign(kind="realign", weight=1)),
+    (Proxy(kind="proxy", alpha=0), Proxy(kind="proxy", alpha=1)),
+)
+
+
+@pytest.mark.parametrize("temperature", [0, 1])
+@pytest.mark.parametrize(("never", "always"), SUMS)
+def test_a_sum_ends_with_the_end_tokens_that_its_leading_model_alone_has(
+    never: PlannedRule, always: PlannedRule, temperature: float, longer: tuple[Path, int]
+) -> None:
+    folder, width = longer
+    settings = decoding(max_new_tokens=16, temperature=temperature, repetition_penalty=1.2)
+    ends = frozenset(range(width, width + 8))
+    for rule, own, names in (
+        (never, tiny_folder("llama"), (tiny_folder("llama"), folder)),
+        (always, folder, (tiny_folder("llama"), folder)),
+        # The leading model may be the base.
+        (never, folder, (folder, tiny_folder("llama"))),
+        (always, tiny_folder("llama"), (folder, tiny_folder("llama"))),
+    ):
+        engine, alone = BlendedEngine(*names, rule, 1, 4), TransformersEngine(own, 1, 4)
+        for voice in (engine.base, engine.helper, alone):
+            if voice.model.config.vocab_size > width:
+                voice.end_ids = voice.end_ids | ends
+        asked = [request.base if rule is never else request.helper for request in REQUESTS]
+        requests = [BlendRequest(replace(one, seed=n), replace(one, seed=n)) for n, one in enumerate(asked)]
+        expected = dict(alone.complete([request.base for request in requests], range(4), settings))
+        found = dict(engine.complete(requests, range(4), settings, settings))
+        assert {n: (answer.token_ids, answer.finish) for n, answer in found.items()} == {
+            n: (answer.token_ids, answer.finish) for n, answer in expected.items()
+        }
+        if own == folder:
+            assert any(
+                answer.finish == "end_token" and max(answer.token_ids or ()) >= width for answer in expected.values()
+            )
+
+
+@pytest.mark.parametrize("of_base", [frozenset({5, 9}), frozenset[int]()])
+def test_in_a_sum_an_end_token_that_a_model_lacks_has_the_logit_of_its_own_likeliest(
+    of_base: frozenset[int], longer: tuple[Path, int]
+) -> None:
+    folder, width = longer
+    ends = [width + 2, width + 5]
+    for weight in (0.6, 0.9, 1.5):
+        for rule in (Realign(kind="realign", weight=weight), Proxy(kind="proxy", alpha=weight)):
+            engine = BlendedEngine(tiny_folder("llama"), folder, rule, 1, 4)
+            engine.base.end_ids, engine.helper.end_ids = of_base, frozenset(ends)
+            found = dict(engine.complete(REQUESTS, range(4), decoding(max_new_tokens=1), decoding(max_new_tokens=1)))
+            for number, request in enumerate(REQUESTS):
+                base, helper = (
+                    logits(voice.model, prompt)
+                    for voice, prompt in zip((engine.base, engine.helper), prompts_of(request), strict=True)
+                )
+                likeliest = base[sorted(of_base)].max().expand(2) if of_base else helper[ends]
+                total = torch.cat([base, likeliest]).mul(1 - weight) + weight * helper[[*range(width), *ends]]
+                best = [*range(width), *ends][int(total.argmax())]
+                assert found[number].token_ids == (best,)
+                assert (found[number].finish == "end_token") == (best in ends)
 
 
 def test_logits_that_are_not_numbers_are_refused(pair: Engines, monkeypatch: pytest.MonkeyPatch) -> None:

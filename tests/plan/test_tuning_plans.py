@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.plan.test_planning import local_pair, params_with
 from tests.tiny_models import tiny_tokenizer
 from urial.core.errors import UrialError
-from urial.plan.tuning import MOST_PAIRS, chat_template, plan_tuned
+from urial.plan.models import plan_models
+from urial.plan.tuning import MOST_PAIRS, chat_template, plan_tuned, require_tunable
 from urial.prompts.versions.dialects import DIALECTS
 from urial.prompts.versions.library import PROMPTS_DIR, load_prompt
 from urial.prompts.versions.rendering import render
+from urial.records.model import FolderWeights, GgufWeights, Loading, PlannedHub
 from urial.records.params.file import MicroworldStudy, ModelsStudy
 from urial.records.plans import PlannedTuned
 
@@ -162,16 +165,82 @@ def test_a_base_whose_weights_are_not_plain_is_refused(
     assert str(caught.value) == message
 
 
+FOLDER, HUB = "folder", "hub"
+
+
+def base_of(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> FolderWeights | PlannedHub:
+    """A resolved base model whose configuration is in ``folder``."""
+    if kind == FOLDER:
+        return FolderWeights(folder=str(folder), loading=Loading(), files={})
+    monkeypatch.setattr("urial.plan.tuning.download", lambda *_: folder)
+    return PlannedHub(hub="OWNER/NAME", revision="0" * 40, loading=Loading())
+
+
+PACKED = ("packed weights", "name the model that the packed one was made of")
+CODE = ("a model that brings its own code", "name a model of an architecture of transformers")
+RUN = ("a model that brings its own code", "set loading.trust_remote_code to false")
+GPTQ = {"quant_method": "gptq", "bits": 4}
+
+
+@pytest.mark.parametrize("kind", [FOLDER, HUB])
 @pytest.mark.parametrize(
-    ("config", "what"),
-    [({"quantization_config": {}}, "packed weights"), ({"auto_map": {}}, "a model that brings its own code")],
+    ("config", "trusted", "refusal"),
+    [
+        ({"model_type": "llama"}, False, None),
+        ({"model_type": "llama", "quantization_config": None}, False, None),
+        ({"model_type": "llama", "quantization_config": GPTQ}, False, PACKED),
+        ({"model_type": "gemma3", "text_config": {"quantization_config": GPTQ}}, False, PACKED),
+        ({"auto_map": {}}, False, CODE),
+        ({"model_type": "own", "auto_map": {}}, True, CODE),
+        ({"model_type": ["own"], "auto_map": {}}, False, CODE),
+        # Of an architecture that transformers has, the author's code is there and does not run, unless it is asked for.
+        ({"model_type": "phi3", "auto_map": {}}, False, None),
+        ({"model_type": "phi3", "auto_map": {}}, True, RUN),
+    ],
 )
-def test_a_folder_of_packed_weights_or_with_code_is_refused(
-    config: dict[str, object], what: str, tmp_path: Path
+def test_a_base_that_is_packed_or_runs_code_is_refused(
+    *,
+    kind: str,
+    config: dict[str, object],
+    trusted: bool,
+    refusal: tuple[str, str] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
-    mine = ModelsStudy.model_validate(
-        {"kind": "models", "base": {"folder": str(tmp_path)}, "aligned": {"tuned": {"data": {"pool": "general"}}}}
+    base, loading = base_of(kind, tmp_path, monkeypatch), Loading(trust_remote_code=trusted)
+    if refusal is None:
+        require_tunable(base, loading, "studies.mine.aligned.tuned")
+        return
+    with pytest.raises(UrialError) as caught:
+        require_tunable(base, loading, "studies.mine.aligned.tuned")
+    what, fix = refusal
+    assert str(caught.value) == (
+        f"{tmp_path / 'config.json'}: studies.mine.aligned.tuned: {what} cannot be tuned\n  fix: {fix}"
     )
-    with pytest.raises(UrialError, match=f"studies.mine.aligned.tuned: {what} cannot be tuned"):
-        plan_tuned(mine, "studies.mine", PROMPTS_DIR)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"{", "is no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        (b"[1]", "is no JSON object: [1]"),
+        (b"\xff\xfe\x00", "is no JSON: "),
+    ],
+)
+def test_a_base_whose_configuration_is_broken_is_named_by_its_file(
+    content: bytes, problem: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    changes = local_pair(tmp_path)
+    study = dict(changes)["studies/local"]
+    study |= {"base": {"folder": str(tmp_path)}, "aligned": {"tuned": {"data": {"pool": "general"}}}}
+    with pytest.raises(UrialError) as caught:
+        plan_models(params_with(*changes), PROMPTS_DIR)
+    assert str(caught.value).startswith(f"{tmp_path / 'config.json'}: {problem}")
+
+
+def test_a_packed_gguf_file_is_unpacked_and_can_be_tuned(tmp_path: Path) -> None:
+    base = GgufWeights(gguf=str(tmp_path / "m.gguf"), hash="sha256:" + "0" * 64, loading=Loading())
+    require_tunable(base, Loading(), "studies.mine.aligned.tuned")

@@ -6,7 +6,7 @@ from typing import Any
 
 from urial.core.hashing import content_hash
 from urial.records.base import Hash
-from urial.records.blend import PlannedRule
+from urial.records.blend import PlannedRule, Proxy, Realign
 from urial.records.completion import AssembledPrompt
 from urial.records.model import ModelManifest, PlannedHub, PlannedLocal, ServerModel, Weights
 from urial.records.params.file import Decoding
@@ -14,6 +14,8 @@ from urial.records.plans import BlendPlan
 
 # Raised when the same inputs would give another answer than before; old rows are then left alone.
 ALGORITHM = 1
+# The same of sums of logits. 2: they end with end tokens that the leading model alone has.
+SUMMED_ALGORITHM = 2
 # What of the helper's decoding chooses its tokens; how long an answer may be, the base's says.
 _OF_HELPER = {"temperature", "top_p", "repetition_penalty"}
 
@@ -54,7 +56,7 @@ def blended_key(
     return content_hash(
         {
             "row": "blended answer",
-            "algorithm": ALGORITHM,
+            "algorithm": SUMMED_ALGORITHM if isinstance(rule, Proxy | Realign) else ALGORITHM,
             "rule": rule.model_dump(mode="json", exclude={"untuned"}),
             "models": {
                 "base": _identity(models.base),

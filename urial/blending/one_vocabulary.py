@@ -10,6 +10,7 @@ from urial.blending.words import TokenTexts, Word
 from urial.records.blend import Nudge, Proxy, RandomShare, Realign, Swap
 
 if TYPE_CHECKING:
+    from torch import Generator as TorchGenerator
     from torch import Tensor
 
 SupplyingRule = Nudge | Swap | RandomShare
@@ -94,15 +95,17 @@ class Summed:
     def choose(self, rows: Sequence[BlendRow]) -> list[Choice]:
         """See Decoder.choose."""
         generators = [row.generator for row in rows]
-        base, helper, *others = (part.logits[:, : self.width] for part in self.parts)
+        base, helper, *others = map(self._like_leads, self.parts)
         total = moved(base, helper, others[0], self.weight) if others else between(base, helper, self.weight)
+        self.lead.hide_foreign(total, self.width)
         drawn = self.lead.draw(total, generators)
-        own = self.base.draw(base, generators).tokens.tolist()
-        leading = self.helper.draw(helper, generators).tokens.tolist() if self.lead is self.helper else own
+        own = self._alone(self.base, generators)
+        leading = self._alone(self.helper, generators) if self.lead is self.helper else own
         choices = []
         for position, token in enumerate(drawn.tokens.tolist()):
-            # A token that the leading model would have chosen as well is its own, any other one the other's.
-            by_helper = (self.lead is self.helper) == (token == leading[position])
+            # A token that the leading model would have chosen as well is its own, any other one the other's; an end token
+            # that the other may not have cannot be the other's.
+            by_helper = (self.lead is self.helper) == (token == leading[position] or token >= self.width)
             supplied = token != own[position]
             choices.append(
                 Choice(token, "helper" if by_helper else "base", own[position], supplied=supplied, starts=supplied)
@@ -111,6 +114,29 @@ class Summed:
         for part in self.parts:
             part.saw([choice.token for choice in choices])
         return choices
+
+    def _like_leads(self, part: Part) -> "Tensor":
+        """Its logits of the tokens that the leading model has.
+
+        The logit of an end token that it does not have is that of its own likeliest one; it has no say where it has none.
+        """
+        logits, lead = part.logits, self.lead.logits
+        theirs, wanted = logits.shape[-1], lead.shape[-1]
+        if theirs >= wanted:
+            return logits[:, :wanted]
+        own = sorted(token for token in part.ends if token < theirs)
+        wide = lead.clone()
+        wide[:, :theirs] = logits
+        if own:
+            wide[:, theirs:] = logits[:, own].amax(-1, keepdim=True)
+        return wide
+
+    def _alone(self, part: Part, generators: "Sequence[TorchGenerator]") -> list[int]:
+        """What one of the models would choose by itself."""
+        logits = part.logits
+        part.hide_foreign(logits, self.width)
+        tokens: list[int] = part.draw(logits, generators).tokens.tolist()
+        return tokens
 
     def keep(self, order: Sequence[int]) -> None:
         """See Decoder.keep."""

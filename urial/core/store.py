@@ -16,7 +16,7 @@ from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from urial.core.errors import UrialError
+from urial.core.errors import UrialError, reason_of, shorten
 from urial.core.hashing import canonical_json
 from urial.core.strict_json import strict_json
 from urial.core.text import counted
@@ -159,6 +159,17 @@ def object_or_empty(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
         return found if isinstance(found, dict) else {}
     return {}
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in another tool's file. Raises UrialError, naming the file, where there is none to read."""
+    try:
+        found = json.loads(_read(path))
+    except (ValueError, RecursionError) as error:
+        raise UrialError(f"is no JSON: {reason_of(error)}", path=path, fix="get the file anew") from error
+    if not isinstance(found, dict):
+        raise UrialError(f"is no JSON object: {shorten(found)}", path=path, fix="get the file anew")
+    return found
 
 
 def require_same_ids(where: str, found: list[str], expected: list[str]) -> None:

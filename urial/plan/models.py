@@ -6,7 +6,7 @@ from urial.models.resolve import resolve_model
 from urial.models.trained import pair_folder, read_pair, require_step
 from urial.plan.chats import require_steady_chats
 from urial.plan.tuned_pairs import require_fitting_pairs
-from urial.plan.tuning import plan_tuned
+from urial.plan.tuning import plan_tuned, require_tunable
 from urial.records.model import TunedModel
 from urial.records.params.file import MicroworldStudy, ParamsFile, study_of, threads_of
 from urial.records.plans import LoadedModels, ModelsPlan, PlannedAligned, PlannedTuned, TrainedModels, TrainedStudy
@@ -22,6 +22,8 @@ def plan_models(params: ParamsFile, prompts_dir: Path) -> ModelsPlan:
         require_fitting_pairs(plan, params.run.study)
         return plan
     base = resolve_model(study.base, "base", study.loading, f"{name}.base")
+    if tuned is not None:
+        require_tunable(base, study.loading, f"{name}.aligned.tuned")
     aligned: PlannedAligned | None = tuned
     if study.aligned is not None and not isinstance(study.aligned, TunedModel):
         aligned = resolved = resolve_model(study.aligned, "aligned", study.loading, f"{name}.aligned")

@@ -7,10 +7,9 @@ long before it trains.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from urial.core.store import object_or_empty
 from urial.core.text import counted
 from urial.local_models.loading.gguf_copy import copy_of
-from urial.local_models.loading.loading import named_tokenizer
+from urial.local_models.loading.loading import context_of, named_config, named_tokenizer
 from urial.models.hub import TOKENIZER_FILES, download
 from urial.models.trained import pair_folder, read_pair
 from urial.models.tuning.chats import encoded
@@ -30,11 +29,10 @@ _A_THREAD = 50e9
 
 def require_fitting_pairs(plan: ModelsPlan, name: str) -> None:
     """Raises UrialError for a pair that is too long, as far as the tokenizer is here. ``name`` is the study's in messages."""
-    planned, folder = plan.models.aligned, _tokenizer_folder(plan)
+    planned, folder = plan.models.aligned, tokenizer_folder(plan)
     if isinstance(planned, PlannedTuned) and folder is not None:
-        context = object_or_empty(folder / "config.json").get("max_position_embeddings")
-        tokenizer = named_tokenizer(str(folder))
-        encoded(tokenizer, planned, context if isinstance(context, int) else None, f"studies.{name}.aligned.tuned")
+        context, tokenizer = context_of(named_config(str(folder))), named_tokenizer(str(folder))
+        encoded(tokenizer, planned, context, f"studies.{name}.aligned.tuned")
 
 
 def tuning_remarks(plans: "Plans") -> list[str]:
@@ -56,7 +54,7 @@ def tuning_remarks(plans: "Plans") -> list[str]:
     return [f"{line}: about {max(1, round(seconds / 60)):,} min on {counted(threads, 'thread')}"]
 
 
-def _tokenizer_folder(plan: ModelsPlan) -> Path | None:
+def tokenizer_folder(plan: ModelsPlan) -> Path | None:
     """Where the base model's tokenizer is; None where it is not here."""
     match plan.models:
         case TrainedStudy() as study:

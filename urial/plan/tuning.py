@@ -2,15 +2,26 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from urial.core.errors import UrialError, shorten
 from urial.core.hashing import content_hash
-from urial.core.store import read_jsonl
+from urial.core.store import read_jsonl, read_object
+from urial.models.hub import SMALL_FILES, download
 from urial.prompts.versions.dialects import DIALECTS, FENCE
 from urial.prompts.versions.library import load_prompt, resolve_prompt_name
-from urial.records.model import FolderModel, GgufModel, HubModel, Loading, ServerReference, TunedModel
+from urial.records.model import (
+    FolderModel,
+    FolderWeights,
+    GgufModel,
+    HubModel,
+    Loading,
+    PlannedHub,
+    PlannedModel,
+    ServerReference,
+    TunedModel,
+)
 from urial.records.params.file import MicroworldStudy, Study
 from urial.records.plans import PlannedTuned
 from urial.records.prompt import Example, Prompt
@@ -87,7 +98,7 @@ def chat_template(prompt: Prompt) -> str:
 
 
 def _require_base(base: HubModel | FolderModel | GgufModel | ServerReference, loading: Loading, field: str) -> None:
-    """Raises UrialError for a base model whose weights are not here, or are packed."""
+    """Raises UrialError for a base model whose weights are not here, or are to be packed."""
     if isinstance(base, ServerReference):
         raise UrialError(
             f"{field}: the base model is on a server, and its weights cannot be tuned here",
@@ -100,17 +111,40 @@ def _require_base(base: HubModel | FolderModel | GgufModel | ServerReference, lo
             where="params.yaml",
             fix="set loading.quantization to null; a GGUF file can be tuned, since it is unpacked",
         )
-    if isinstance(base, FolderModel) and (base.path / "config.json").is_file():
-        config = json.loads((base.path / "config.json").read_bytes())
-        packed, code = "quantization_config" in config, "auto_map" in config
-        if packed or code:
-            raise UrialError(
-                f"{field}: {'packed weights' if packed else 'a model that brings its own code'} cannot be tuned",
-                path=base.path / "config.json",
-                fix="name the model that it was made of"
-                if packed
-                else "name a model of an architecture of transformers",
-            )
+
+
+def require_tunable(base: PlannedModel, loading: Loading, field: str) -> None:
+    """Raises UrialError where the configuration of the base model says that it is packed, or runs its author's code."""
+    match base:
+        case FolderWeights():
+            folder = base.path
+        case PlannedHub(gguf_file=None):
+            folder = download(base, SMALL_FILES)
+        case _:  # A GGUF file is unpacked.
+            return
+    path = folder / "config.json"
+    config = read_object(path)
+    # That of a language model can be a part of another one's.
+    parts = (config, *(part for part in config.values() if isinstance(part, dict)))
+    if any(part.get("quantization_config") is not None for part in parts):
+        raise UrialError(
+            f"{field}: packed weights cannot be tuned", path=path, fix="name the model that the packed one was made of"
+        )
+    if "auto_map" in config and (loading.trust_remote_code or not _is_of_transformers(config)):
+        raise UrialError(
+            f"{field}: a model that brings its own code cannot be tuned",
+            path=path,
+            fix="set loading.trust_remote_code to false"
+            if _is_of_transformers(config)
+            else "name a model of an architecture of transformers",
+        )
+
+
+def _is_of_transformers(config: Mapping[str, object]) -> bool:
+    """Whether transformers has the architecture: many models name code of their own, too, from before it had."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    return str(config.get("model_type")) in CONFIG_MAPPING_NAMES
 
 
 def _pairs(data: TuningData, collection: str, prompts_dir: Path) -> tuple[Example, ...]:

@@ -167,18 +167,27 @@ def load_model(folder: Path, threads: int | None) -> "PreTrainedModel":
 
 def text_config(folder: Path) -> "PretrainedConfig":
     """The configuration of the language model in a folder. Raises UrialError when transformers cannot load it."""
+    name, options = location(folder)
+    return named_config(name, **options)
+
+
+def named_config(name: str, **options: Any) -> "PretrainedConfig":
+    """text_config of a hub id or a folder of transformers' form."""
     from transformers import AutoConfig
 
-    name, options = location(folder)
     try:
-        return AutoConfig.from_pretrained(name, **options).get_text_config()
+        return AutoConfig.from_pretrained(name, **{"trust_remote_code": False, **options}).get_text_config()
     except Exception as error:
         raise _cannot_load("configuration", name, error) from error
 
 
 def context_length(folder: Path) -> int | None:
     """The longest sequence the model was made for, in tokens; None when its configuration names none."""
-    config = text_config(folder)
+    return context_of(text_config(folder))
+
+
+def context_of(config: "PretrainedConfig") -> int | None:
+    """context_length by the configuration of the language model."""
     for field in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
         value = getattr(config, field, None)
         if isinstance(value, int):

@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from urial.local_models.loading.loading import load_tokenizer, text_config
 from urial.records.blended_tokens import BlendedAnswer, BlendedTokens
-from urial.records.completion import AssembledPrompt, Completion
+from urial.records.completion import AssembledPrompt, Completion, LaterTurn
 from urial.records.instruction import Instruction
 from urial.records.params.token_shift import TokenShiftParams
 from urial.records.plans import SystemPlan, TokenShiftPlan
 from urial.records.token_shift import ShiftMeasurement
 from urial.token_shift.measure.answers import AnswerReader
 from urial.token_shift.measure.inputs import ShiftInputs
+
+# What a first and a later turn have in common.
+_OF_ATTEMPT = Completion.model_fields.keys() & LaterTurn.model_fields.keys()
 
 
 def blended_tokens(
@@ -36,8 +40,7 @@ def blended_tokens(
                     Completion(
                         instruction_id=row.instruction_id,
                         system=row.system,
-                        **turn.model_dump(include={"status", "reason", "key"}),
-                        answer=turn.answer,
+                        **{field: getattr(turn, field) for field in _OF_ATTEMPT},
                     )
                 )
         read = _turn(plan, [instructions[index] for index in indices], asked, later, base)
@@ -64,10 +67,20 @@ def _turn(
         return dict.fromkeys(range(len(completions)))
     own = plan.system
     measurement = ShiftMeasurement(name=own, answers=own, base_system=own, aligned_system=own)
-    inputs = ShiftInputs(instructions, completions, prompts, prompts, measurement)
+    known, own_end = int(text_config(base).vocab_size), load_tokenizer(base).eos_token_id
+    readable = [_with_own_end(row, known, own_end) for row in completions]
+    inputs = ShiftInputs(instructions, readable, prompts, prompts, measurement)
     # Read with the tokenizer of the base alone, in the place of the model that wrote the answers; nothing is measured.
     reader = AnswerReader(_plan(plan), inputs, {"base": base, "aligned": base}, base=False)
     return {index: _answer(reader, index, row) for index, row in enumerate(completions)}
+
+
+def _with_own_end(row: Completion, known: int, own_end: int | None) -> Completion:
+    """The row as the base, which has so many ``known`` tokens, can read it: an end token that only the helper has is its own."""
+    ids = row.answer.token_ids if row.answer else None
+    if row.answer is None or not ids or ids[-1] < known or own_end is None or row.answer.finish != "end_token":
+        return row
+    return row.model_copy(update={"answer": row.answer.model_copy(update={"token_ids": (*ids[:-1], own_end)})})
 
 
 def _plan(plan: SystemPlan) -> TokenShiftPlan:
