@@ -1,6 +1,8 @@
 """Blends of params.yaml are resolved as systems, each with its control; what cannot work is refused before anything is paid for."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from urial.plan.models import plan_models
 from urial.plan.planning import plan_report, plan_systems
 from urial.plan.preferences import plan_preferences
 from urial.records.left_out import LeftOut, describe_left_out
+from urial.records.model import MANIFEST
 from urial.records.params.blends import Blend, blended_systems, control_of
 from urial.records.params.file import ParamsFile, read_params
 from urial.records.params.preferences import PreferenceParams, PublishedOutputs
@@ -175,26 +178,102 @@ def test_without_an_aligned_model_a_blend_with_its_system_is_left_out(tmp_path: 
     assert (report.blends, report.compared) == (("own",), ("own",))
 
 
-def test_tokenizers_that_differ_are_refused_where_the_rule_needs_one_vocabulary(
-    committed_params: ParamsFile, tmp_path: Path
-) -> None:
-    base, other = tiny_folder("llama"), tmp_path / "other"
-    other.mkdir()
-    for path in base.iterdir():
-        (other / path.name).write_bytes(path.read_bytes())
-    words = json.loads((other / "tokenizer.json").read_text("utf-8"))
-    vocabulary = words["model"]["vocab"]
+def copied(folder: Path, change: Callable[[dict[str, int]], dict[str, int]]) -> Path:
+    """The tiny model, of which no manifest tells anything, with another vocabulary."""
+    folder.mkdir()
+    for path in tiny_folder("llama").iterdir():
+        if path.name != MANIFEST:
+            (folder / path.name).write_bytes(path.read_bytes())
+    words = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    words["model"]["vocab"] = change(words["model"]["vocab"])
+    (folder / "tokenizer.json").write_text(json.dumps(words), "utf-8")
+    return folder
+
+
+def same(vocabulary: dict[str, int]) -> dict[str, int]:
+    return vocabulary
+
+
+def rotated(vocabulary: dict[str, int]) -> dict[str, int]:
     ids = list(vocabulary.values())
-    words["model"]["vocab"] = dict(zip(vocabulary, [*ids[1:], ids[0]], strict=True))
-    (other / "tokenizer.json").write_text(json.dumps(words), "utf-8")
+    return dict(zip(vocabulary, [*ids[1:], ids[0]], strict=True))
+
+
+def one_more(vocabulary: dict[str, int]) -> dict[str, int]:
+    return vocabulary | {"gorsters": 50_000}
+
+
+def two_swapped(vocabulary: dict[str, int]) -> dict[str, int]:
+    *_, first, second = vocabulary
+    return vocabulary | {first: vocabulary[second], second: vocabulary[first]}
+
+
+RULES: list[dict[str, Any]] = [
+    {"kind": "swap", "divergence": "js", "threshold": 0.1},
+    {"kind": "proxy", "alpha": 1.0},
+    {"kind": "realign", "weight": 0.5},
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["kind"])
+@pytest.mark.parametrize(
+    ("changes", "differ"),
+    [
+        ((same, same), False),
+        ((same, rotated), True),
+        ((same, two_swapped), True),
+        ((same, one_more), True),
+        ((one_more, same), True),
+    ],
+)
+def test_any_token_that_differs_is_refused_where_the_rule_needs_one_vocabulary(
+    changes: tuple[Callable[[dict[str, int]], dict[str, int]], ...], differ: bool, rule: dict[str, Any], tmp_path: Path
+) -> None:
+    base, other = (copied(tmp_path / name, change) for name, change in zip(("base", "other"), changes, strict=True))
     text = (ROOT / "params.yaml").read_text("utf-8").replace("study: embedded ", "study: pair ")
     pair = f"  pair: {{kind: models, base: {{folder: {base}}}, aligned: {{folder: {other}}}}}\n"
     (tmp_path / "params.yaml").write_text(text.replace("studies:\n", f"studies:\n{pair}", 1), "utf-8")
     params = read_params(tmp_path / "params.yaml")
     models = plan_models(params, PROMPTS)
     require_blendable(planned(blending(params, {"mixed": {}})), models)
+    blends = planned(blending(params, {"mixed": {"rule": rule}}))
+    if not differ:
+        require_blendable(blends, models)
+        return
     with pytest.raises(UrialError) as caught:
-        require_blendable(planned(blending(params, {"mixed": {"rule": {"kind": "realign", "weight": 0.5}}})), models)
+        require_blendable(blends, models)
     assert caught.value.what.startswith(f"blends.mixed.helper: the tokenizers of {base} and {other} differ: token ")
-    assert caught.value.expected == "models of one vocabulary, which the rule realign adds or compares over"
+    assert caught.value.expected == f"models of one vocabulary, which the rule {rule['kind']} adds or compares over"
     assert caught.value.fix == "use the rule nudge, which needs none: the helper supplies words"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["kind"])
+def test_nobody_else_has_the_vocabulary_of_the_micro_world(
+    rule: dict[str, Any], committed_params: ParamsFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, other = plan_models(committed_params, PROMPTS), copied(tmp_path / "other", two_swapped)
+    helper = {"helper": {"folder": str(other)}}
+    require_blendable(planned(blending(committed_params, {"mixed": helper})), models)
+    require_blendable(planned(blending(committed_params, {"mixed": {"rule": rule}})), models)
+    blends = planned(blending(committed_params, {"mixed": {**helper, "rule": rule}}))
+    message = f"blends.mixed.helper: the micro-world has a tokenizer of its own, which {other} has not"
+    with pytest.raises(UrialError) as caught:
+        require_blendable(blends, models)
+    assert caught.value.what == message
+    # A model that this pipeline made can be one of the micro-world's, which are known when they are trained.
+    shutil.copy(tiny_folder("llama") / MANIFEST, other)
+    require_blendable(blends, models)
+    monkeypatch.setattr("urial.plan.blends.tokenizer_folder", lambda _: tiny_folder("llama"))
+    with pytest.raises(
+        UrialError, match=r"mixed\.helper: the tokenizers of the micro-world and .*/other differ: token "
+    ):
+        require_blendable(blends, models)
+    own = blending(committed_params, {"mixed": {"helper": {"folder": str(tiny_folder("llama"))}, "rule": rule}})
+    require_blendable(planned(own), models)
+
+
+def test_an_untuned_model_is_held_to_it_too(committed_params: ParamsFile, tmp_path: Path) -> None:
+    untuned = {"folder": str(copied(tmp_path / "other", same))}
+    params = blending(committed_params, {"mixed": {"rule": {"kind": "proxy", "alpha": 1.0, "untuned": untuned}}})
+    with pytest.raises(UrialError, match=r"^blends\.mixed\.rule\.untuned: the micro-world has a tokenizer of its own"):
+        require_blendable(planned(params), plan_models(params, PROMPTS))

@@ -15,12 +15,14 @@ from tests.tiny_models import tiny_folder, tiny_model
 from urial.core.store import write_json
 from urial.plan.memory import Machine, Need, memory_remarks, needs
 from urial.plan.outlook import print_outlook
-from urial.plan.planning import make_plans
+from urial.plan.planning import Plans, make_plans
 from urial.plan.servers import server_remarks
 from urial.plan.sizes import ModelSize, cache_bytes, configured_size, size_of, weights_bytes
 from urial.plan.work import as_recorded, rate_remarks, work_table
+from urial.records.judgment import ASPECTS_OF
 from urial.records.model import FolderModel, GgufModel, Loading
 from urial.records.params.file import ParamsFile
+from urial.records.plans import OpenAIPlan
 from urial.run.files import Digests
 from urial.run.paths import INSTRUCTIONS_PLAN, MODELS_PLAN, SYSTEM_PLAN
 
@@ -72,12 +74,34 @@ def test_a_stage_is_as_recorded_while_all_its_plan_files_are(committed_params: P
 SERVED = {"kind": "openai", "server": "http://127.0.0.1:9/v1", "model": "m"}
 
 
+def judged(judge: dict[str, Any], *more: tuple[str, Any]) -> Plans:
+    limited = {**SERVED, "limits": {"requests_per_minute": 60}, **judge}
+    return make_plans(params_with(("judges/mine", limited), ("run/judge", "mine"), *more), PROMPTS)
+
+
 def test_a_limit_of_a_judge_s_server_is_a_least_time() -> None:
-    judge = {**SERVED, "limits": {"requests_per_minute": 60}, "rubrics": {"regular": "single/1", "safety": "single/1"}}
-    changes = [("judges/mine", judge), ("run/judge", "mine"), ("preferences/systems", [])]
-    plans = make_plans(params_with(*changes), PROMPTS)
-    asked = (1_116 + 248) * 6
-    assert rate_remarks(plans) == [f"judge: {asked:,} requests take at least 136 minutes at 60 a minute"]
+    rubrics = {"regular": "single/1", "safety": "single/1"}
+    plans = judged({"rubrics": rubrics}, ("preferences/systems", []))
+    assert plans.asked is not None
+    messages = {kind: sum(len(row.turns) for row in plans.asked if row.category == kind) for kind in ASPECTS_OF}
+    # Of nine systems, a blend and its control: a request an aspect, of which there are five, or one.
+    asked = 11 * (messages["regular"] * 5 + messages["safety"])
+    # Of three systems, beginnings of two texts by four numbers of tokens.
+    begun = 3 * 2 * 4 * 28
+    assert rate_remarks(plans) == [
+        f"judge: {asked:,} requests take at least {asked / 60:,.0f} minutes at 60 a minute",
+        f"judge_safety_depth: {begun:,} requests take at least 11 minutes at 60 a minute",
+    ]
+    rows = {row[0]: row[4] for row in work_table(plans, lambda _: False).rows}
+    longest = plans.judge.judge.judge.max_tokens if isinstance(plans.judge.judge, OpenAIPlan) else 0
+    assert rows["judge_safety_depth"] == f"{begun * longest:,}"
+
+
+def test_what_no_limit_holds_up_is_not_said() -> None:
+    depth: tuple[str, Any] = ("safety_depth/systems", [])
+    remarks = rate_remarks(judged({}, depth))
+    assert [line.partition(":")[0] for line in remarks] == ["judge", "preferences"]
+    assert rate_remarks(judged({"batch": True}, depth)) == []
 
 
 QWEN = {

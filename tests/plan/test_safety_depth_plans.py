@@ -103,7 +103,7 @@ def test_what_cannot_work_is_refused(changes: dict[str, Any], message: str, comm
     assert str(error.value) == message
 
 
-@pytest.mark.parametrize("section", ["systems", "published_outputs"])
+@pytest.mark.parametrize("section", ["systems", "blends", "published_outputs"])
 def test_the_micro_world_s_names_are_its_own(section: str, committed_params: ParamsFile) -> None:
     entry = next(iter(getattr(asking(committed_params), section).values()))
     catalog = {**getattr(committed_params, section), "microworld-refusing": entry}

@@ -6,10 +6,20 @@ from urial.core.errors import UrialError
 from urial.models.resolve import resolve_local
 from urial.plan.left_out import plan_left_out
 from urial.plan.pairs import differing_tokens
-from urial.plan.vocabularies import vocabulary_of
+from urial.plan.tuned_pairs import tokenizer_folder
+from urial.plan.vocabularies import folder_vocabulary, vocabulary_of
 from urial.records.base import DAY, Name, Role
-from urial.records.blend import Nudge, Proxy
-from urial.records.model import FolderModel, GgufModel, HubModel, Loading, LocalReference, PlannedLocal, ServerModel
+from urial.records.blend import Proxy, goes_by_text
+from urial.records.model import (
+    MANIFEST,
+    FolderModel,
+    GgufModel,
+    HubModel,
+    Loading,
+    LocalReference,
+    PlannedLocal,
+    ServerModel,
+)
 from urial.records.params.blends import CONTROL, Blend, control_of
 from urial.records.params.file import Decoding, MicroworldStudy, ModelsStudy, ParamsFile, lookup, study_of
 from urial.records.plans import BlendPlan, HelperPlan, LoadedModels, ModelsPlan, PlannedTuned, SystemPlan
@@ -117,29 +127,42 @@ def _helper(
 
 def require_blendable(plans: Sequence[SystemPlan], models: ModelsPlan) -> None:
     """Raises UrialError where a rule needs models of one vocabulary and they differ, so far as their tokens are known here."""
-    if not isinstance(models.models, LoadedModels):
-        pair: dict[str, PlannedLocal | None] = {"base": None, "aligned": None}
-    else:
-        both = {"base": models.models.base, "aligned": models.models.aligned}
-        # A tuned model has the tokenizer of its base.
-        pair = {role: None if isinstance(model, ServerModel | PlannedTuned) else model for role, model in both.items()}
+    aligned = models.models.aligned if isinstance(models.models, LoadedModels) else None
     for plan in plans:
         blend = plan.blend
-        # The helper's words are text to the base, whatever its tokens; a sum or a comparison is over one vocabulary.
-        if blend is None or blend.control_of is not None or isinstance(blend.rule, Nudge):
+        if blend is None or blend.control_of is not None or blend.left_out or goes_by_text(blend.rule):
             continue
-        others = {"helper": blend.helper.model or pair["aligned"], "rule.untuned": blend.untuned}
-        for part, model in others.items():
-            base = pair["base"]
-            if base is None or model is None:
-                continue
-            ours, theirs = vocabulary_of(base), vocabulary_of(model)
-            differing = differing_tokens(ours, theirs) if ours and theirs else None
-            if differing is not None and differing.most:
+        # A tuned model has the tokenizer of its base.
+        own = None if isinstance(aligned, ServerModel | PlannedTuned) else aligned
+        for part, model in (("helper", blend.helper.model or own), ("rule.untuned", blend.untuned)):
+            problem = _other_vocabulary(models, model) if model is not None else None
+            if problem is not None:
                 raise UrialError(
-                    f"blends.{plan.system}.{part}: the tokenizers of {base.label} and {model.label} differ: "
-                    f"{differing.example}",
+                    f"blends.{plan.system}.{part}: {problem}",
                     where="params.yaml",
                     expected=f"models of one vocabulary, which the rule {blend.rule.kind} adds or compares over",
                     fix="use the rule nudge, which needs none: the helper supplies words",
                 )
+
+
+def _other_vocabulary(models: ModelsPlan, model: PlannedLocal) -> str | None:
+    """How the tokens that text is split into differ between the base model and this one; None: not at all, as far as is known.
+
+    One that differs ends the stage: a rule could choose it.
+    """
+    if isinstance(models.models, LoadedModels):
+        if isinstance(models.models.base, ServerModel):
+            return None
+        ours, label = vocabulary_of(models.models.base), models.models.base.label
+    else:
+        folder, label = tokenizer_folder(models), "the micro-world"
+        ours = folder_vocabulary(folder) if folder is not None else None
+        # Before the pair is trained its tokens are not known, but nobody else's are the same: only a folder of this pipeline's
+        # can have them.
+        if ours is None and not (isinstance(model, FolderModel) and (model.path / MANIFEST).is_file()):
+            return f"the micro-world has a tokenizer of its own, which {model.label} has not"
+    theirs = vocabulary_of(model)
+    if ours is None or theirs is None:
+        return None
+    differing = differing_tokens(ours, theirs) or differing_tokens(theirs, ours)
+    return differing and f"the tokenizers of {label} and {model.label} differ: {differing.example}"

@@ -3,6 +3,7 @@
 from urial.core.errors import UrialError, did_you_mean
 from urial.plan.left_out import plan_left_out
 from urial.records.base import Name
+from urial.records.params.blends import blended_systems
 from urial.records.params.file import MicroworldStudy, ParamsFile, lookup, study_of
 from urial.records.params.safety_depth import MICROWORLD_ANSWERS, GivenKind
 from urial.records.plans import PlannedDepth, SafetyDepthPlan
@@ -27,10 +28,15 @@ def plan_safety_depth(params: ParamsFile) -> SafetyDepthPlan:
                 expected=f"a key of published_outputs, or {MICROWORLD_ANSWERS[kind]}",
                 fix=did_you_mean(name, known),
             )
-    for section in ("systems", "published_outputs"):
-        if taken := next((name for name in MICROWORLD_ANSWERS.values() if name in getattr(params, section)), None):
+    answering = {
+        "systems": params.systems,
+        "blends": blended_systems(params.blends),
+        "published_outputs": params.published_outputs,
+    }
+    for section, taken in answering.items():
+        if own := next((name for name in MICROWORLD_ANSWERS.values() if name in taken), None):
             raise UrialError(
-                f"{section}.{taken}: the micro-world's own answers have this name",
+                f"{section}.{own}: the micro-world's own answers have this name",
                 where="params.yaml",
                 fix="give it another name, here and where it is named",
             )

@@ -29,7 +29,7 @@ _A_THREAD = 50e9
 
 def require_fitting_pairs(plan: ModelsPlan, name: str) -> None:
     """Raises UrialError for a pair that is too long, as far as the tokenizer is here. ``name`` is the study's in messages."""
-    planned, folder = plan.models.aligned, _tokenizer_folder(plan)
+    planned, folder = plan.models.aligned, tokenizer_folder(plan)
     if isinstance(planned, PlannedTuned) and folder is not None:
         context, tokenizer = context_of(named_config(str(folder))), named_tokenizer(str(folder))
         encoded(tokenizer, planned, context, f"studies.{name}.aligned.tuned")
@@ -54,7 +54,7 @@ def tuning_remarks(plans: "Plans") -> list[str]:
     return [f"{line}: about {max(1, round(seconds / 60)):,} min on {counted(threads, 'thread')}"]
 
 
-def _tokenizer_folder(plan: ModelsPlan) -> Path | None:
+def tokenizer_folder(plan: ModelsPlan) -> Path | None:
     """Where the base model's tokenizer is; None where it is not here."""
     match plan.models:
         case TrainedStudy() as study:

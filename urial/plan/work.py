@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from urial.core.errors import UrialError
 from urial.core.tables import Cell, Table
+from urial.records.judgment import ASPECTS_OF
 from urial.records.params.blends import control_of
 from urial.records.plans import OpenAIPlan, PreferencesPlan, RulesPlan, TransformersPlan
 from urial.run.dvc_cache import md5_of
@@ -24,6 +25,7 @@ from urial.run.paths import (
 if TYPE_CHECKING:
     from urial.plan.planning import Plans
 
+JudgeOfPlan = RulesPlan | OpenAIPlan | TransformersPlan | None
 COLUMNS = ("stage", "rows", "planned as recorded", "to compute at most", "new tokens at most")
 CAPTION = (
     "Rows that are planned as dvc.lock records them are computed again only where code or data that their stage reads has "
@@ -77,17 +79,19 @@ def as_recorded(root: Path) -> Callable[[Work], bool]:
 def rate_remarks(plans: "Plans") -> list[str]:
     """How long judges take at the least, where a limit of their server decides it."""
     remarks = []
-    turns = _turns(plans)
-    for stage, judge, rows in (
-        ("judge", plans.judge.judge, len(plans.report.systems) * turns),
-        ("preferences", plans.preferences.judge, len(plans.report.compared) * turns * _orders(plans.preferences)),
+    judge, preferences = plans.judge.judge, plans.preferences
+    begun = sum(work.rows for work in _work(plans) if work.stage == "judge_safety_depth")
+    for stage, asked, requests in (
+        ("judge", judge, len(plans.report.systems) * _requests(plans, judge)),
+        ("judge_safety_depth", judge, begun * _questions(judge, "safety")),
+        ("preferences", preferences.judge, len(plans.report.compared) * _turns(plans) * _orders(preferences)),
     ):
         if (
-            isinstance(judge, OpenAIPlan)
-            and (limit := judge.judge.limits.requests_per_minute)
-            and not judge.judge.batch
+            requests
+            and isinstance(asked, OpenAIPlan)
+            and (limit := asked.judge.limits.requests_per_minute)
+            and not asked.judge.batch
         ):
-            requests = rows * (_questions(judge) if stage == "judge" else 1)
             remarks.append(
                 f"{stage}: {requests:,} requests take at least {requests / limit:,.0f} minutes at {limit:,} a minute"
             )
@@ -121,10 +125,11 @@ def _work(plans: "Plans") -> Iterator[Work]:
         yield Work(stage, f"{stage}@{measured.name}", _instructions(plans), None, own)
     for plan in systems if judge else ():
         own = (JUDGE_PLAN.path(), SYSTEM_PLAN.path(plan.system), *common)
-        yield Work("judge", f"judge@{plan.system}", turns, _reply_tokens(judge, turns), own)
+        yield Work("judge", f"judge@{plan.system}", turns, _reply_tokens(judge, _requests(plans, judge)), own)
     for name in plans.report.blends if judge else ():
         own = (JUDGE_PLAN.path(), SYSTEM_PLAN.path(name), SYSTEM_PLAN.path(control_of(name)), *common)
-        yield Work("judge_blend", f"judge_blend@{name}", 2 * turns, _reply_tokens(judge, 2 * turns), own)
+        tokens = _reply_tokens(judge, 2 * _requests(plans, judge))
+        yield Work("judge_blend", f"judge_blend@{name}", 2 * turns, tokens, own)
     depth = plans.report.safety_depth
     begun = [plan for plan in systems if depth and depth.answers and plan.system in depth.systems]
     # Of each kind of text as many as there are unsafe requests, at most; without a beginning, the answer is there.
@@ -134,7 +139,7 @@ def _work(plans: "Plans") -> Iterator[Work]:
         yield Work("safety_depth", f"safety_depth@{plan.system}", rows, rows * plan.decoding.max_new_tokens, own)
     for plan in begun if judge else ():
         own = (SAFETY_DEPTH_PLAN.path(), JUDGE_PLAN.path(), SYSTEM_PLAN.path(plan.system), *common)
-        tokens = _reply_tokens(judge, rows)
+        tokens = _reply_tokens(judge, rows * _questions(judge, "safety"))
         yield Work("judge_safety_depth", f"judge_safety_depth@{plan.system}", rows, tokens, own)
     for name in plans.report.compared if preferences.judge else ():
         baseline = [preferences.baseline] if preferences.baseline in plans.report.systems else []
@@ -163,12 +168,21 @@ def _orders(plan: PreferencesPlan) -> int:
     return 2 if plan.orders == "both" else 1
 
 
-def _questions(judge: OpenAIPlan | TransformersPlan) -> int:
-    """Requests for the scores of one answer."""
-    rubric = judge.rubrics.regular.rubric
-    return 1 if rubric.definitions is None else len(rubric.aspects)
+def _requests(plans: "Plans", judge: JudgeOfPlan) -> int:
+    """Requests for the scores of one system."""
+    if plans.asked is None:
+        return _turns(plans) * _questions(judge, "regular")
+    return sum(len(row.turns) * _questions(judge, row.category) for row in plans.asked)
 
 
-def _reply_tokens(judge: RulesPlan | OpenAIPlan | TransformersPlan | None, rows: int) -> int | None:
+def _questions(judge: JudgeOfPlan, category: str) -> int:
+    """Requests for the scores of one answer to an instruction of this category."""
+    if judge is None or isinstance(judge, RulesPlan):
+        return 0
+    rubric = (judge.rubrics.safety if category == "safety" else judge.rubrics.regular).rubric
+    return 1 if rubric.definitions is None else sum(aspect in ASPECTS_OF[category] for aspect in rubric.aspects)
+
+
+def _reply_tokens(judge: JudgeOfPlan, requests: int) -> int | None:
     """The longest replies of a judge together, if all are verdicts at once."""
-    return None if judge is None or isinstance(judge, RulesPlan) else rows * _questions(judge) * judge.judge.max_tokens
+    return None if judge is None or isinstance(judge, RulesPlan) else requests * judge.judge.max_tokens
