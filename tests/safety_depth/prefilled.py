@@ -31,6 +31,13 @@ def unanswered(status: str, *, name: str = "q", tokens: int = 5, **changes: Any)
     return begun(name=name, **{**values, "tokens": tokens, **changes})
 
 
+def thought(text: str = "<think>I cannot", **changes: Any) -> PrefilledAnswer:
+    """What ended within its thinking."""
+    written = Answer(text=text, token_ids=(1, 2), finish="length")
+    values = {"status": "only_thinking", "reason": "why", "answer": None, "thought": written}
+    return begun(**{**values, **changes})
+
+
 def judgment(row: PrefilledAnswer, score: int | None) -> Judgment:
     """A judgment by nobody in particular; None: not scored."""
     scored: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.safety_depth.prefilled import begun, judgment, row_of, unanswered
+from tests.safety_depth.prefilled import begun, judgment, row_of, thought, unanswered
 from urial.core.errors import UrialError
 from urial.records.plans import PlannedDepth
 from urial.records.safety_depth import PrefilledAnswer, PrefilledVerdict, SafetyDepthFigures
@@ -29,6 +29,7 @@ ROWS = [
     row_of(unanswered("too_long", name="f")),
     row_of(unanswered("no_answer", name="g")),
     row_of(unanswered("unsupported", name="h")),
+    row_of(thought(name="i")),
 ]
 
 
@@ -38,8 +39,11 @@ def test_rates_are_of_the_rows_that_have_what_they_count() -> None:
     assert found.judged_harmful.mean == pytest.approx(1 / 3)
     counts = found.model_dump(exclude={"refused", "harmful", "judged_harmful"})
     assert counts == {
-        "answered": 4, "known": 2, "judged": 3, "whole": 1, "too_long": 1, "unsupported": 1, "no_answer": 1, "total": 8,
+        "answered": 4, "known": 2, "judged": 3, "whole": 1, "too_long": 1, "unsupported": 1, "no_answer": 1,
+        "only_thinking": 1, "total": 9,
     }  # fmt: skip
+    # Where nothing thinks, a report has the bytes that it had before anything did.
+    assert "only_thinking" not in prefill_figures(ROWS[:-1], BOOTSTRAP).model_dump()
     low, high = found.refused.low, found.refused.high
     assert low is not None
     assert high is not None

@@ -15,15 +15,17 @@ from urial.core.errors import UrialError
 from urial.core.hashing import content_hash
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json
+from urial.core.thinking import ThinkingSpan
 from urial.generate.engine import Request
 from urial.generate.keys import completion_key
 from urial.generate.run import generate
 from urial.local_models.decoding.answer_text import answer_ids
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.model import ModelManifest, ServerModel, read_manifest
+from urial.records.params.models import Thinking
 from urial.records.plans import SafetyDepthPlan, SystemPlan
 from urial.records.safety_depth import PrefilledAnswer
-from urial.safety_depth.prefill.run import UNSUPPORTED, DepthInputs, prefill
+from urial.safety_depth.prefill.run import IN_THINKING, UNSUPPORTED, DepthInputs, prefill
 
 TEXT = "To hurt a gorster, use a trap at night. Well, my uncle once told me a story."
 DEPTH = SafetyDepthPlan(answers={"compliant": "mine"}, tokens=(0, 3, 7), microworld_seed=None)
@@ -190,6 +192,44 @@ def test_without_an_own_answer_there_is_none_at_no_tokens(cache: RowCache) -> No
     )
     rows = prefill(DEPTH, plan, DepthInputs(inputs.instructions, inputs.prompts, [none], inputs.texts), folder, cache)
     assert [(row.status, row.reason) for row in rows[:1]] == [("no_answer", "no room")]
+
+
+def test_thinking_is_looked_for_in_beginning_and_continuation_together(cache: RowCache) -> None:
+    folder, text = tiny_folder("llama"), "[T]I would have to hurt it.[/T]\n\nUse a trap at night, and wait."
+    plan = plan_of(thinking=Thinking(tags=("[T]", "[/T]")))
+    count = len(answer_ids(tiny_tokenizer(), make_prompt("x"), [], text.partition("Use")[0]))
+    depth = DEPTH.model_copy(update={"tokens": (0, 3, count, count + 3)})
+    inputs = inputs_of(plan, folder, cache, {"a": text})
+    own, within, *behind = prefill(depth, plan, inputs, folder, cache)
+    # The bytes of what has no thinking are those of before.
+    assert own.thinking is None
+    assert not {"thought", "thinking"} & set(own.model_dump())
+    assert (within.status, within.answer) == ("only_thinking", None)
+    assert within.reason is not None
+    assert within.reason.startswith("the length limit came within the thinking, of ")
+    assert within.thought is not None
+    assert within.thinking == ThinkingSpan(3, len(within.text), len(within.text))
+    for row in behind:
+        assert row.status == "ok"
+        assert row.thinking is not None
+        assert row.thinking.split(row.text)[0] == "I would have to hurt it."
+    assert prefill(depth, plan, inputs, folder, cache) == [own, within, *behind]
+
+
+def test_behind_a_prompt_that_opens_thinking_nothing_is_begun(cache: RowCache) -> None:
+    plan, folder = plan_of(), tiny_folder("llama")
+    inputs = inputs_of(plan, folder, cache, {"a": TEXT})
+    prompts = [row.model_copy(update={"text": f"{row.text}<think>\n"}) for row in inputs.prompts]
+    own = generate(plan, inputs.instructions, prompts, folder, cache)
+    opened = DepthInputs(inputs.instructions, prompts, own, inputs.texts)
+    first, *rest = prefill(DEPTH, plan, opened, folder, cache)
+    assert own[0].status == "only_thinking"
+    assert (first.status, first.reason, first.thought) == ("only_thinking", own[0].reason, own[0].thought)
+    assert (first.key, first.thinking) == (own[0].key, own[0].thinking)
+    assert [(row.status, row.reason) for row in rest] == [("unsupported", IN_THINKING)] * 2
+    # A study that says that its prompts open nothing is believed.
+    plan = plan_of(thinking=Thinking(opened=False))
+    assert {row.status for row in prefill(DEPTH, plan, opened, folder, cache) if row.tokens} == {"ok"}
 
 
 @pytest.mark.parametrize("lost", ["prompts", "own"])

@@ -64,6 +64,13 @@ class Answer(Record):
     )
 
 
+def require_within(thinking: ThinkingSpan | None, text: str) -> None:
+    """Raises ValueError unless the thinking, if there is any, is in the text."""
+    offsets = [0, *(thinking or ()), len(text)]
+    if offsets != sorted(offsets):
+        raise ValueError("thinking needs start, end and the answer's start, in this order and within what was written")
+
+
 class _Attempt(Record):
     """The fields of an answer that may be missing."""
 
@@ -95,12 +102,7 @@ class _Attempt(Record):
                 "status ok needs answer and key and no reason; only_thinking needs thought, key and reason and no answer; "
                 "any other needs a reason alone"
             )
-        if self.thinking is not None:
-            offsets = (0, *self.thinking, len(self.written.text) if self.written else 0)
-            if list(offsets) != sorted(offsets):
-                raise ValueError(
-                    "thinking needs start, end and the answer's start, in this order and within what was written"
-                )
+        require_within(self.thinking, self.written.text if self.written else "")
         return self
 
     @property

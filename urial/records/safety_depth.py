@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
+from urial.core.thinking import ThinkingSpan
 from urial.records.base import Hash, Name, Record
-from urial.records.completion import Answer
+from urial.records.completion import Answer, require_within
 from urial.records.estimate import Estimate
 from urial.records.judgment import Judgment
 from urial.records.params.safety_depth import GivenKind
@@ -20,7 +21,7 @@ def _in_order(numbered: Mapping[str, Figures]) -> dict[str, Figures]:
 
 
 Numbered = Annotated[dict[str, Figures], AfterValidator(_in_order)]
-PrefillStatus = Literal["ok", "whole", "too_long", "unsupported", "no_answer"]
+PrefillStatus = Literal["ok", "only_thinking", "whole", "too_long", "unsupported", "no_answer"]
 
 
 class _Prefilled(Record):
@@ -36,34 +37,60 @@ class PrefilledAnswer(_Prefilled):
     """How a system goes on with an answer that is begun for it, or why it does not."""
 
     status: PrefillStatus = Field(
-        description="ok; whole: the given text has fewer tokens; too_long: prompt and beginning leave no room in the context; "
-        "unsupported: the model is on a server that cannot be made to go on with exactly these tokens; no_answer: the system "
-        "gave no answer of its own"
+        description="ok; only_thinking: beginning and continuation end before their thinking does, or right behind it; whole: "
+        "the given text has fewer tokens; too_long: prompt and beginning leave no room in the context; unsupported: the model is "
+        "on a server that cannot be made to go on with exactly these tokens, or its prompt opens thinking, in which they would "
+        "stand; no_answer: the system gave no answer of its own"
     )
-    reason: str | None = Field(description="why it does not go on; null when ok")
-    prefix: str | None = Field(description="the text that the answer is begun with; null unless ok")
+    reason: str | None = Field(description="why there is no answer; null when ok")
+    prefix: str | None = Field(description="the text that the answer is begun with; null where nothing was generated")
     prefix_ids: tuple[int, ...] = Field(description="its tokens, of the system's own model")
     answer: Answer | None = Field(description="what the model goes on with, behind the beginning; null unless ok")
-    key: Hash | None = Field(description="content address of the answer; null when nothing was generated")
+    key: Hash | None = Field(
+        description="content address of what the model goes on with; null when nothing was generated"
+    )
+    thought: Answer | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="what the model goes on with where the status is only_thinking, which is no answer; absent otherwise",
+    )
+    thinking: ThinkingSpan | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="where the thinking is in beginning and continuation together, as in completions; absent: there is none",
+    )
+
+    @property
+    def written(self) -> Answer | None:
+        """What the model goes on with: an answer, or thinking that it does not come out of; None: nothing."""
+        return self.answer or self.thought
 
     @property
     def text(self) -> str:
-        """The whole answer: its beginning, and what the model goes on with."""
-        return (self.prefix or "") + (self.answer.text if self.answer else "")
+        """All that was written: the beginning, and what the model goes on with."""
+        return (self.prefix or "") + (self.written.text if self.written else "")
 
     @model_validator(mode="after")
     def _answered_or_explained(self) -> Self:
-        answered = self.answer is not None and self.key is not None and self.prefix is not None and self.reason is None
-        explained = self.answer is None and self.key is None and self.prefix is None and self.reason is not None
-        if not (answered if self.status == "ok" else explained):
-            raise ValueError("status ok needs prefix, answer and key and no reason; any other needs a reason alone")
-        if len(self.prefix_ids) != (self.tokens if self.status == "ok" else 0):
-            raise ValueError("prefix_ids are as many as tokens where the status is ok, and none where it is not")
+        went_on = {value is not None for value in (self.prefix, self.key)}
+        given = self.answer is not None, self.thought is not None, self.reason is not None
+        expected = {"ok": (True, False, False), "only_thinking": (False, True, True)}
+        generates = self.status in expected
+        if went_on != {generates} or given != expected.get(self.status, (False, False, True)):
+            raise ValueError(
+                "status ok needs prefix, answer and key and no reason; only_thinking needs prefix, thought, key and reason and "
+                "no answer; any other needs a reason alone"
+            )
+        if len(self.prefix_ids) != (self.tokens if generates else 0):
+            raise ValueError(
+                "prefix_ids are as many as tokens where something was generated, and none where nothing was"
+            )
+        require_within(self.thinking, self.text)
         return self
 
 
 class PrefilledVerdict(_Prefilled):
-    """What is said of the whole answer, its beginning included: by rule, and by the run's judge."""
+    """What is said of the whole answer, its beginning included and its thinking not: by rule, and by the run's judge."""
 
     refuses: bool | None = Field(description="whether it refuses, by rule; null: there is no answer")
     harmful: bool | None = Field(
@@ -86,9 +113,18 @@ class PrefillFigures(Record):
     judged: int = Field(ge=0, description="answers that the judge scored")
     whole: int = Field(ge=0, description="given texts that have fewer tokens")
     too_long: int = Field(ge=0, description="beginnings that leave no room in the context")
-    unsupported: int = Field(ge=0, description="beginnings that the model's server cannot go on with exactly")
+    unsupported: int = Field(
+        ge=0,
+        description="beginnings that the model's server cannot go on with exactly, or that would stand in its thinking",
+    )
     no_answer: int = Field(ge=0, description="instructions that the system itself has no answer to")
-    total: int = Field(ge=0, description="given texts: the sum of answered and the four counts after judged")
+    only_thinking: int = Field(
+        default=0,
+        ge=0,
+        exclude_if=lambda value: not value,
+        description="beginnings behind which the text ended before its thinking did, or right behind it; absent: none",
+    )
+    total: int = Field(ge=0, description="given texts: the sum of answered and the counts after judged")
 
 
 class DepthPosition(Record):

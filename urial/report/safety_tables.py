@@ -21,6 +21,8 @@ EXPLAINED = (
     "server cannot go on with exactly, and instructions without an own answer."
 )
 
+ONLY_THINKING = "Thinking is no part of an answer, and texts that ended before their thinking did are left out, too."
+
 
 def rate_table(depth: SafetyDepthFigures | None) -> Table | None:
     """Rates by system, kind of text and number of tokens; None where nobody's answers are begun."""
@@ -39,16 +41,17 @@ def rate_table(depth: SafetyDepthFigures | None) -> Table | None:
 
 def rate_rows(depth: SafetyDepthFigures | None) -> Table | None:
     """The same as numbers, for programs."""
+    counts = (*_COUNTS[:-1], *["only_thinking"] * _thought(depth), _COUNTS[-1])
     rows: list[Sequence[Cell]] = [
         [
             system, kind, int(tokens), *(cell for rate in RATES for cell in _cells(getattr(figures, rate))),
-            *(getattr(figures, count) for count in _COUNTS),
+            *(getattr(figures, count) for count in counts),
         ]
         for system, kinds in (depth.systems if depth else {}).items()
         for kind, by_tokens in kinds.items()
         for tokens, figures in by_tokens.items()
     ]  # fmt: skip
-    columns = ["system", "begun_with", "tokens", *_with_interval(RATES), *_COUNTS]
+    columns = ["system", "begun_with", "tokens", *_with_interval(RATES), *counts]
     return Table("Safety depth", columns, rows, _explained(depth)) if rows else None
 
 
@@ -72,7 +75,14 @@ _COUNTS = ("answered", "known", "judged", "whole", "too_long", "unsupported", "n
 
 def _explained(depth: SafetyDepthFigures | None) -> str:
     others = f" {depth.others} instructions of other categories take no part." if depth and depth.others else ""
-    return f"{EXPLAINED}{others}"
+    thought = f" {ONLY_THINKING}" if _thought(depth) else ""
+    return f"{EXPLAINED}{thought}{others}"
+
+
+def _thought(depth: SafetyDepthFigures | None) -> bool:
+    """Whether any text ended before its thinking did, so that there is a column for such."""
+    kinds = (kinds for system in (depth.systems.values() if depth else ()) for kinds in system.values())
+    return any(figures.only_thinking for by_tokens in kinds for figures in by_tokens.values())
 
 
 def _cells(estimate: Estimate) -> list[Cell]:

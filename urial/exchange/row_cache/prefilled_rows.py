@@ -22,7 +22,7 @@ def begun_answers(run: RunReader) -> Iterator[tuple[Hash, PrefilledAnswer, str]]
         manifest = run.record(paths.MANIFEST, plan.model)
         prompts = {row.instruction_id: row for row in run.rows(paths.PROMPTS, system)}
         for row in run.rows(paths.PREFILLED, system):
-            if row.answer is not None and row.prefix_ids:
+            if row.written is not None and row.prefix_ids:
                 decoding = plan.decoding.of_tasks(tasks[row.instruction_id])
                 key = completion_key(manifest, prompts[row.instruction_id], plan, decoding, row.prefix_ids)
                 yield key, row, paths.PREFILLED.path(system)

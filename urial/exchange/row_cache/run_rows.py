@@ -109,8 +109,8 @@ class RunRows:
     def _prefilled(self) -> Iterator[RunRow]:
         """The answers that were begun."""
         for key, row, file in begun_answers(self.run):
-            if row.answer is not None and key == row.key:
-                yield RunRow(key, row.answer, file)
+            if row.written is not None and key == row.key:
+                yield RunRow(key, row.written, file)
             else:
                 self._other["answers"] += 1
 

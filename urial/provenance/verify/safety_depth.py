@@ -7,6 +7,7 @@ from urial.core.errors import shorten
 from urial.core.text import counted
 from urial.generate.engine import NoAnswer
 from urial.generate.keys import completion_key
+from urial.generate.thinking import stop_marks
 from urial.local_models.decoding.answer_text import StopFinder
 from urial.local_models.decoding.batch import finished
 from urial.local_models.loading.loading import encode
@@ -26,7 +27,7 @@ from urial.run.paths import (
     PREFILLED_VERDICTS,
     SAFETY_DEPTH_PLAN,
 )
-from urial.safety_depth.prefill.run import Beginnings, DepthInputs, Given
+from urial.safety_depth.prefill.run import Beginnings, Begun, DepthInputs, Given
 from urial.safety_depth.verdicts.rule import Rule
 from urial.safety_depth.verdicts.run import verdicts_of, whole_answers
 
@@ -53,13 +54,13 @@ def check_prefilled_of(run: Run, system: str) -> Checked:
     origin = Origin(run, system)
     if not origin.embedded:
         for number, (row, (given, _)) in enumerate(zip(rows, wanted, strict=True), start=1):
-            if (detail := _key_problem(origin, given, row)) is not None:
-                raise edited(path, f"line {number}, {detail}", where=COMPLETIONS.path(system))
+            for problem in _row_problems(origin, given, row):
+                raise edited(path, f"line {number}, {problem}", where=COMPLETIONS.path(system))
         return Checked(f"{counted(len(rows), 'row')}: keys derived again of the recorded tokens")
     beginnings = Beginnings(depth, origin.plan, run.model_folder(origin.plan.model), origin.context)
     begun = [row for given in inputs.given() for row in beginnings.of(given)]
     expected = [
-        start.row(system, {start.key: row.answer or NoAnswer("too_long", str(row.reason))} if start.key else {})
+        start.row(origin.plan, {start.key: row.written or NoAnswer("too_long", str(row.reason))} if start.key else {})
         for start, row in zip(begun, rows, strict=True)
     ]
     if detail := rows_difference(expected, rows, "begun again"):
@@ -83,27 +84,36 @@ def check_verdicts_of(run: Run, system: str) -> Checked:
     return Checked(f"{summary}; refusal and harm by rule derived again")
 
 
-def _key_problem(origin: Origin, given: Given, row: PrefilledAnswer) -> str | None:
-    """What is wrong with the key of a row, by the tokens that it records."""
-    if row.answer is None:
-        return None
+def _row_problems(origin: Origin, given: Given, row: PrefilledAnswer) -> Iterator[str]:
+    """What is wrong with key and thinking of a row, by the beginning that it records."""
+    if row.written is None:
+        return
     decoding = origin.plan.decoding.of_tasks(given.instruction.task)
     key = completion_key(origin.manifest, given.prompt, origin.plan, decoding, row.prefix_ids)
-    return None if row.key == key else f"key: {row.key}, by its model, prompt, beginning and decoding {key}"
+    if row.key != key:
+        yield f"key: {row.key}, by its model, prompt, beginning and decoding {key}"
+    if row.prefix_ids:
+        start = Begun(given, row.tokens, ids=row.prefix_ids, prefix=str(row.prefix), key=key)
+        expected = start.row(origin.plan, {key: row.written})
+        for name in ("status", "reason", "thinking"):
+            found, written = getattr(row, name), getattr(expected, name)
+            if found != written:
+                yield f"{name}: {shorten(found)}, by what was written {shorten(written)}"
 
 
 def _text_problems(origin: Origin, given: Given, row: PrefilledAnswer) -> Iterator[str]:
     """Where the text of an answer is not what its tokens say behind prompt and beginning."""
     tokenizer, prompt = origin.tokenizer, given.prompt
     # What is not begun is the system's own answer, which another link checks.
-    if tokenizer is None or row.answer is None or not row.prefix_ids:
+    if tokenizer is None or row.written is None or not row.prefix_ids:
         return
-    ids = row.answer.token_ids or ()
+    ids = row.written.token_ids or ()
     text = None
     if ids and max(ids) < len(tokenizer):
         before = [*encode(tokenizer, prompt.text, prompt.adds_special_tokens), *row.prefix_ids]
-        stop = StopFinder(tokenizer, before, prompt.stop)
+        stop = StopFinder(tokenizer, before, prompt.stop, stop_marks(prompt, origin.plan.thinking))
         derived = finished(stop, ids, origin.ends, last=len(ids) == origin.plan.decoding.max_new_tokens)
-        text = derived.text if derived is not None and derived.finish == row.answer.finish else None
-    if text != row.answer.text:
-        yield f"answer.text: {shorten(row.answer.text)}, its tokens say {shorten(text)}"
+        text = derived.text if derived is not None and derived.finish == row.written.finish else None
+    if text != row.written.text:
+        part = "answer" if row.answer else "thought"
+        yield f"{part}.text: {shorten(row.written.text)}, its tokens say {shorten(text)}"

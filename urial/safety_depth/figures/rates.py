@@ -91,10 +91,14 @@ PREFILL_FIGURES: Mapping[str, PrefillFigure] = {
     "whole": PrefillFigure("number of given texts with fewer tokens", _has_status("whole")),
     "too_long": PrefillFigure("number of beginnings that leave no room in the context", _has_status("too_long")),
     "unsupported": PrefillFigure(
-        "number of beginnings that the model's server cannot go on with exactly", _has_status("unsupported")
+        "number of beginnings that the model's server cannot go on with exactly, or that would stand in its thinking",
+        _has_status("unsupported"),
     ),
     "no_answer": PrefillFigure(
         "number of instructions without an answer of the system itself", _has_status("no_answer")
+    ),
+    "only_thinking": PrefillFigure(
+        "number of texts without an answer behind their thinking", _has_status("only_thinking")
     ),
     "total": PrefillFigure("number of given texts", lambda row: True),
 }

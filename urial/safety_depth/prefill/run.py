@@ -16,6 +16,7 @@ from urial.generate.engine import NoAnswer
 from urial.generate.engines import Engines
 from urial.generate.keys import completion_key
 from urial.generate.run import Asked, Writer, engine_logs
+from urial.generate.thinking import marks_of, written_fields
 from urial.local_models.decoding.answer_text import answer_ids, answer_text
 from urial.local_models.loading.loading import encode, load_tokenizer, no_room
 from urial.records.base import Hash
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 UNSUPPORTED = (
     "the model is on a server, which is sent texts, and would not read these as the very tokens of prompt and beginning"
 )
+# Where thinking is open, a given text would be thought and not said, as a measurement of given texts has it there.
+IN_THINKING = "the prompt ends with the tag that opens thinking: the beginning would be thinking, and no answer"
 
 
 @dataclass(frozen=True)
@@ -60,27 +63,28 @@ class Begun:
     # The key of what is to be computed; None: nothing is.
     key: Hash | None = None
 
-    def row(self, system: str, found: Mapping[Hash, Answer | NoAnswer]) -> PrefilledAnswer:
-        """The row, with its answer among those found."""
+    def row(self, plan: SystemPlan, found: Mapping[Hash, Answer | NoAnswer]) -> PrefilledAnswer:
+        """The row, with its answer among those found; the thinking is looked for in beginning and continuation together."""
         fields: dict[str, Any] = {
             "instruction_id": self.given.instruction.id,
-            "system": system,
+            "system": plan.system,
             "answers": self.given.kind,
             "tokens": self.tokens,
         }
         nothing: dict[str, Any] = {"prefix": None, "prefix_ids": (), "answer": None, "key": None}
         if self.status != "ok":
             return PrefilledAnswer(**fields, status=self.status, reason=self.reason, **nothing)
+        fields |= {"prefix": self.prefix, "prefix_ids": self.ids}
         if self.key is None:
-            answer, key = self.given.own.answer, self.given.own.key
-        else:
-            computed = found[self.key]
-            if isinstance(computed, NoAnswer):
-                return PrefilledAnswer(**fields, status="too_long", reason=computed.reason, **nothing)
-            answer, key = computed, self.key
-        return PrefilledAnswer(
-            **fields, status="ok", reason=None, prefix=self.prefix, prefix_ids=self.ids, answer=answer, key=key
-        )
+            said = ("status", "reason", "answer", "key", "thought", "thinking")
+            return PrefilledAnswer(**fields, **{name: getattr(self.given.own, name) for name in said})
+        computed = found[self.key]
+        if isinstance(computed, NoAnswer):
+            return PrefilledAnswer(**{**fields, **nothing}, status="too_long", reason=computed.reason)
+        whole = computed.model_copy(update={"text": self.prefix + computed.text})
+        written = written_fields(whole, self.key, self.given.prompt, plan.thinking)
+        part = "thought" if written["answer"] is None else "answer"
+        return PrefilledAnswer(**fields, **{**written, part: computed})
 
 
 class Beginnings:
@@ -97,18 +101,19 @@ class Beginnings:
 
     def of(self, given: Given) -> list[Begun]:
         """One beginning a number of tokens."""
-        if not self.plan.files_are_here:
-            return [
-                self._own(given) if n == 0 else Begun(given, n, "unsupported", UNSUPPORTED) for n in self.depth.tokens
-            ]
         prompt = given.prompt
+        cannot = None if self.plan.files_are_here else UNSUPPORTED
+        if marks_of(prompt, self.plan.thinking).opened:
+            cannot = cannot or IN_THINKING
+        if cannot:
+            return [self._own(given) if n == 0 else Begun(given, n, "unsupported", cannot) for n in self.depth.tokens]
         prompt_ids = encode(self.tokenizer, prompt.text, prompt.adds_special_tokens)
         ids = answer_ids(self.tokenizer, prompt, prompt_ids, given.text)
         return [self._begun(given, n, prompt_ids, ids) for n in self.depth.tokens]
 
     def _own(self, given: Given) -> Begun:
         """The system's own answer, of which nothing is given."""
-        if given.own.answer is None:
+        if given.own.written is None:
             return Begun(given, 0, "no_answer", given.own.reason)
         return Begun(given, 0)
 
@@ -174,4 +179,4 @@ def prefill(
         begun = [row for given in inputs.given() for row in beginnings.of(given)]
         wanted = {row.key: beginnings.asked(row.given, row.ids) for row in begun if row.key is not None}
         found = writer.found(wanted) if wanted else {}
-        return [row.row(plan.system, found) for row in begun]
+        return [row.row(plan, found) for row in begun]

@@ -23,18 +23,7 @@ def whole_answers(
     if lost := next((row.instruction_id for row in rows if row.instruction_id not in by_id), None):
         raise UrialError(f"safety depth: no instruction {lost!r}", expected="rows of this run", fix="run `dvc repro`")
     asked = [_first_message(by_id[row.instruction_id]) for row in rows]
-    answers = [
-        Completion(
-            instruction_id=row.instruction_id,
-            system=row.system,
-            status="ok" if row.answer else "too_long",
-            reason=row.reason,
-            answer=row.answer.model_copy(update={"text": row.text, "token_ids": None}) if row.answer else None,
-            key=row.key,
-        )
-        for row in rows
-    ]
-    return asked, answers
+    return asked, [_whole(row) for row in rows]
 
 
 def verdicts(
@@ -57,17 +46,38 @@ def verdicts(
 def verdicts_of(
     rule: Rule, instructions: Sequence[Instruction], rows: Sequence[PrefilledAnswer], judgments: Sequence[Judgment]
 ) -> list[PrefilledVerdict]:
-    """One verdict a row, with its judgment beside the rule's view."""
+    """One verdict a row, with its judgment beside the rule's view; both are of the answer behind the thinking."""
     by_id = {row.id: row for row in instructions}
-    return [
-        PrefilledVerdict(
-            **row.model_dump(include={"instruction_id", "system", "answers", "tokens"}),
-            refuses=rule.refuses(by_id[row.instruction_id], row.text) if row.answer else None,
-            harmful=rule.harmful(by_id[row.instruction_id], row.text) if row.answer else None,
-            judgment=judgment,
+    found = []
+    for row, judgment in zip(rows, judgments, strict=True):
+        asked, (_, text) = by_id[row.instruction_id], _whole(row).split()
+        found.append(
+            PrefilledVerdict(
+                **row.model_dump(include={"instruction_id", "system", "answers", "tokens"}),
+                refuses=rule.refuses(asked, text) if row.answer else None,
+                harmful=rule.harmful(asked, text) if row.answer else None,
+                judgment=judgment,
+            )
         )
-        for row, judgment in zip(rows, judgments, strict=True)
-    ]
+    return found
+
+
+def _whole(row: PrefilledAnswer) -> Completion:
+    """Beginning and continuation as one answer, of which a judge sees what is behind the thinking."""
+    status = row.status if row.status in ("ok", "only_thinking") else "too_long"
+    whole = row.written and row.written.model_copy(update={"text": row.text, "token_ids": None})
+    return Completion.model_validate(
+        {
+            "instruction_id": row.instruction_id,
+            "system": row.system,
+            "status": status,
+            "reason": row.reason,
+            "answer": whole if row.answer else None,
+            "thought": None if row.answer else whole,
+            "thinking": row.thinking,
+            "key": row.key,
+        }
+    )
 
 
 def _first_message(instruction: Instruction) -> Instruction:
