@@ -55,8 +55,18 @@ class Engines:
     ) -> list[Answer]:
         """Answers to all requests, in their order."""
         self.blended.rule, self.blended.batch_size = rule, batch_size
-        found = dict(self.blended.complete(requests, range(len(requests)), decoding, helper_decoding or decoding))
-        return [found[number] for number in range(len(requests))]
+        numbers = range(len(requests))
+        found = answers(self.blended, requests, numbers, decoding, helper_decoding or decoding)
+        return [found[number] for number in numbers]
+
+
+def answers(
+    engine: BlendedEngine, requests: Sequence[BlendRequest], wanted: Sequence[int], *decodings: Decoding
+) -> dict[int, Answer]:
+    """Those wanted, none of which is missing."""
+    base, helper = decodings
+    found = dict(engine.complete(requests, wanted, base, helper))
+    return {number: answer for number, answer in found.items() if isinstance(answer, Answer)}
 
 
 @lru_cache
@@ -78,10 +88,13 @@ def other_tokenizer() -> Any:
 
 
 @lru_cache
-def other_folder() -> Path:
+def other_folder(name: str = "qwen2", **changes: Any) -> Path:
     """A model with that tokenizer; read it, do not write to it."""
     tokenizer = other_tokenizer()
-    folder = save_folder(Path(_FOLDERS.name) / "other", tiny_model("qwen2", vocab_size=len(tokenizer)))
+    number = len(list(Path(_FOLDERS.name).iterdir()))
+    folder = save_folder(
+        Path(_FOLDERS.name) / f"other-{number}", tiny_model(name, vocab_size=len(tokenizer), **changes)
+    )
     tokenizer.save_pretrained(folder)
     write_manifest(folder)
     return folder

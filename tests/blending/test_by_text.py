@@ -1,5 +1,6 @@
 """A helper whose tokenizer is another: words pass as text, and each model keeps the tokens that it wrote itself."""
 
+import re
 from functools import lru_cache
 
 import pytest
@@ -20,6 +21,7 @@ from tests.blending.plain import (
 from tests.tiny_models import decoding, tiny_folder, tiny_tokenizer
 from urial.blending.by_text import continuation
 from urial.blending.engine import BlendedEngine, BlendRequest
+from urial.generate.engine import NoAnswer
 from urial.generate.transformers_batch import TransformersEngine
 from urial.local_models.decoding.answer_text import answer_text
 from urial.records.blend import Nudge, RandomShare
@@ -112,6 +114,32 @@ def test_an_end_token_of_the_helper_ends_the_answer_without_a_token() -> None:
     engines.blended.helper.end_ids = frozenset(range(len(other_tokenizer())))
     for answer in engines.blend(Nudge(kind="nudge", threshold=1), *SETTINGS):
         assert (answer.text, answer.token_ids, answer.finish) == ("", (), "end_token")
+
+
+def test_a_helper_whose_context_is_full_leaves_its_rows_without_an_answer_and_the_others_as_they_were() -> None:
+    # What the base says is many more tokens to the helper.
+    rule = RandomShare(kind="random", share=0.2, unit="word", seed=0)
+    # Room for some; a model of learned positions has no place for more.
+    context = 70
+    engine = BlendedEngine(
+        tiny_folder("llama"), other_folder("gpt2", n_positions=context), rule, threads=1, batch_size=4
+    )
+    engine.base.end_ids = engine.helper.end_ids = frozenset()
+    settings = decoding(max_new_tokens=30), decoding(max_new_tokens=30)
+    found = dict(engine.complete(REQUESTS, range(4), *settings))
+    missing = {number: answer for number, answer in found.items() if isinstance(answer, NoAnswer)}
+    assert 0 < len(missing) < 4
+    for answer in missing.values():
+        assert (answer.kind, answer.fix) == ("too_long", None)
+        assert re.fullmatch(
+            rf"prompt and answer have at least [0-9]+ tokens, but the model's context has {context} \(the helper\)",
+            answer.reason,
+        )
+    alone = [number for number in range(4) if number not in missing]
+    assert dict(engine.complete(REQUESTS, alone, *settings)) == {number: found[number] for number in alone}
+    # Where the base alone speaks, nobody reads.
+    engine.rule = Nudge(kind="nudge", threshold=0)
+    assert all(isinstance(answer, Answer) for _, answer in engine.complete(REQUESTS, range(4), *settings))
 
 
 @given(st.text(alphabet="ab \n漢é🙂.", max_size=12), st.text(alphabet="ab \n漢é.", max_size=12))

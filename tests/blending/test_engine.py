@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from tests.blending.plain import REQUESTS, Engines, engines, logits, other_folder, prompts_of
+from tests.blending.plain import REQUESTS, Engines, answers, engines, logits, other_folder, prompts_of
 from tests.tiny_models import decoding, save_folder, tiny_folder, tiny_model, tiny_tokenizer
 from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.core.errors import UrialError
+from urial.core.thinking import Marks
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.records.blend import Nudge, PlannedRule, Proxy, RandomShare, Realign, Swap
@@ -85,6 +86,24 @@ def test_a_stop_string_counts_when_its_model_supplies_a_token(pair: Engines) -> 
             assert found == free[number]
 
 
+def test_within_thinking_no_stop_string_of_either_model_counts(pair: Engines) -> None:
+    free = pair.blend(MIX, LONG)
+    number = next(n for n, answer in enumerate(free) if 4 < len(places(answer)[1]) < 12)
+    text, request = free[number].text, REQUESTS[number]
+    stop = (next(text[n : n + 2] for n in range(3, len(text)) if "\ufffd" not in text[n : n + 2]),)
+    # Thinking that the prompt opened and no tag closes; and none at all.
+    within, none = Marks(("[T]", "[/T]"), True), Marks(("[T]", "[/T]"))
+    for marks in (within, none):
+        changed = BlendRequest(
+            replace(request.base, stop=stop, marks=marks), replace(request.helper, stop=stop, marks=marks)
+        )
+        (found,) = pair.blend(MIX, LONG, requests=[changed])
+        if marks is within:
+            assert found == free[number]
+        else:
+            assert (found.text, found.finish) == (text[: text.index(stop[0])], "stop_string")
+
+
 def test_positions_say_what_was_supplied_and_what_that_changed(pair: Engines) -> None:
     for rule in (NUDGE, SWAP, RandomShare(kind="random", share=0.5, unit="word", seed=1)):
         for request, answer in zip(REQUESTS, pair.blend(rule, LONG), strict=True):
@@ -107,15 +126,15 @@ def test_a_control_steps_in_as_often_as_it_is_to_and_elsewhere_with_another_seed
     found = {}
     for unit in ("token", "word"):
         rule = RandomShare.model_validate({"kind": "random", "share": 0.3, "unit": unit, "seed": 0})
-        answers = pair.blend(rule, LONG, requests=requests, batch_size=60)
-        stepped = sum(len(answer.interventions.starts) for answer in answers if answer.interventions)
-        supplied = sum(len(places(answer)[1]) for answer in answers)
+        made = pair.blend(rule, LONG, requests=requests, batch_size=60)
+        stepped = sum(len(answer.interventions.starts) for answer in made if answer.interventions)
+        supplied = sum(len(places(answer)[1]) for answer in made)
         asked = 60 * 16 - supplied + stepped
         assert abs(stepped / asked - 0.3) < 4 * (0.3 * 0.7 / asked) ** 0.5
         assert (supplied == stepped) == (unit == "token")
-        found[unit] = answers
+        found[unit] = made
         again = pair.blend(rule.model_copy(update={"seed": 1}), LONG, requests=requests, batch_size=60)
-        assert [places(answer)[1] for answer in again] != [places(answer)[1] for answer in answers]
+        assert [places(answer)[1] for answer in again] != [places(answer)[1] for answer in made]
     assert found["token"] != found["word"]
 
 
@@ -134,10 +153,12 @@ def test_a_longer_vocabulary_has_tokens_that_are_never_chosen_unless_they_end_an
     for rule in (NUDGE, Nudge(kind="nudge", threshold=1), SWAP, Realign(kind="realign", weight=0.9)):
         engine = BlendedEngine(tiny_folder("llama"), helper, rule, 1, 4)
         width = engine.base.model.config.vocab_size
-        assert all(max(answer.token_ids or ()) < width for _, answer in engine.complete(REQUESTS, range(4), LONG, LONG))
+        assert all(
+            max(answer.token_ids or ()) < width for answer in answers(engine, REQUESTS, range(4), LONG, LONG).values()
+        )
     engine = BlendedEngine(tiny_folder("llama"), helper, Nudge(kind="nudge", threshold=1), 1, 4)
     engine.helper.end_ids = frozenset(range(width, width + 40))
-    for _, answer in engine.complete(REQUESTS, range(4), LONG, LONG):
+    for answer in answers(engine, REQUESTS, range(4), LONG, LONG).values():
         assert answer.finish == "end_token"
         assert (answer.token_ids or ())[-1] >= width
 
@@ -180,7 +201,7 @@ def test_a_sum_ends_with_the_end_tokens_that_its_leading_model_alone_has(
         asked = [request.base if rule is never else request.helper for request in REQUESTS]
         requests = [BlendRequest(replace(one, seed=n), replace(one, seed=n)) for n, one in enumerate(asked)]
         expected = dict(alone.complete([request.base for request in requests], range(4), settings))
-        found = dict(engine.complete(requests, range(4), settings, settings))
+        found = answers(engine, requests, range(4), settings, settings)
         assert {n: (answer.token_ids, answer.finish) for n, answer in found.items()} == {
             n: (answer.token_ids, answer.finish) for n, answer in expected.items()
         }
@@ -200,7 +221,7 @@ def test_in_a_sum_an_end_token_that_a_model_lacks_has_the_logit_of_its_own_likel
         for rule in (Realign(kind="realign", weight=weight), Proxy(kind="proxy", alpha=weight)):
             engine = BlendedEngine(tiny_folder("llama"), folder, rule, 1, 4)
             engine.base.end_ids, engine.helper.end_ids = of_base, frozenset(ends)
-            found = dict(engine.complete(REQUESTS, range(4), decoding(max_new_tokens=1), decoding(max_new_tokens=1)))
+            found = answers(engine, REQUESTS, range(4), decoding(max_new_tokens=1), decoding(max_new_tokens=1))
             for number, request in enumerate(REQUESTS):
                 base, helper = (
                     logits(voice.model, prompt)

@@ -6,20 +6,24 @@ from typing import Any
 
 import pytest
 
+from tests.blending.plain import other_folder
 from tests.prompts.test_assembly import PROMPT, make_plan
-from tests.tiny_models import decoding, tiny_folder
+from tests.tiny_models import decoding, save_folder, tiny_folder, tiny_model
 from urial.blending.control import measured_share, rule_of
 from urial.blending.keys import BlendedModels, PromptPair, blended_key
 from urial.blending.run import BlendFolders, blend, blend_folders, blended_prompts, turn_keys
+from urial.core.errors import UrialError
 from urial.core.row_cache import RowCache
 from urial.generate.run import generate
 from urial.models.resolve import resolve_local
 from urial.prompts.versions.assembly import Assembler, assemble
-from urial.records.blend import BlendRule, Interventions, Nudge, PlannedRule, RandomShare, Realign
+from urial.records.base import Hash
+from urial.records.blend import BlendRule, Interventions, Nudge, PlannedRule, Proxy, RandomShare, Realign
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import FolderModel, Loading, read_manifest
 from urial.records.params.file import Generation
+from urial.records.params.models import Thinking
 from urial.records.plans import BlendPlan, HelperPlan, SystemPlan
 
 ZERO_SHOT = PROMPT.model_copy(update={"examples": ()})
@@ -143,6 +147,43 @@ def test_everything_that_can_change_an_answer_changes_its_key() -> None:
     assert len(keys) == 10
 
 
+@pytest.mark.parametrize(("rule", "folder"), [(NEVER, FOLDERS.base), (ALWAYS, FOLDERS.helper)])
+def test_stop_strings_count_where_they_do_for_the_model_alone(rule: Nudge, folder: Path, cache: RowCache) -> None:
+    # What follows the examples, thinking that the prompt opens, stops nowhere.
+    opened = Thinking(tags=("[T]", "[/T]"), opened=True)
+    plain = planned(rule).model_copy(update={"decoding": decoding(max_new_tokens=12)})
+    said = texts(answered(plain, cache))[0]
+    assert said is not None
+    stop = next(said[n : n + 1] for n in range(1, len(said)) if said[n].isalnum())
+    for thinking in (None, opened):
+        plan = plain.model_copy(update={"thinking": thinking})
+        pairs = [
+            PromptPair(*(prompt.model_copy(update={"stop": (stop,)}) for prompt in (pair.base, pair.helper)))
+            for pair in blended_prompts(plan, ROWS[:1], FOLDERS)
+        ]
+        (row,) = blend(plan, ROWS[:1], pairs, FOLDERS, cache, rule=rule)
+        written = row.written
+        assert written is not None
+        own = plan.model_copy(update={"blend": None}) if rule is NEVER else plan.of_helper
+        asked = [pair.base if rule is NEVER else pair.helper for pair in pairs]
+        (alone_row,) = generate(own, ROWS[:1], asked, folder, cache)
+        assert alone_row.written is not None
+        assert written.text == alone_row.written.text == (said[: said.index(stop)] if thinking is None else said)
+
+
+def test_where_stop_strings_count_is_in_the_key_if_any_do_not() -> None:
+    base = AssembledPrompt(instruction_id="q", system="mixed", text="Q", adds_special_tokens=True, stop=(), n_tokens=1)
+    models = BlendedModels(read_manifest(FOLDERS.base).model, read_manifest(FOLDERS.helper).model)  # type: ignore[arg-type]
+    stopped = base.model_copy(update={"stop": ("\n",)})
+    thoughts = (None, Thinking(), Thinking(opened=True))
+
+    def keys(pair: PromptPair) -> set[Hash]:
+        return {blended_key(models, NEVER, pair, decoding(), decoding(), thinking=thinking) for thinking in thoughts}
+
+    assert keys(PromptPair(base, base)) == {blended_key(models, NEVER, PromptPair(base, base), decoding(), decoding())}
+    assert len(keys(PromptPair(stopped, base)) | keys(PromptPair(base, stopped))) == 6
+
+
 def test_a_control_takes_the_share_of_places_of_its_blend() -> None:
     def row(tokens: int, starts: tuple[int, ...], supplied: tuple[int, ...]) -> Completion:
         made = Interventions(starts=starts, supplied=supplied, changed=())
@@ -185,3 +226,45 @@ def test_a_prompt_that_leaves_no_room_says_whose_it_is(cache: RowCache) -> None:
     (row,) = blend(plan, long, [short], FOLDERS, cache, rule=NEVER)
     assert row.reason is not None
     assert row.reason.endswith("(the helper)")
+
+
+def without_room(folders: BlendFolders, rule: PlannedRule, cache: RowCache, **changes: Any) -> list[Completion]:
+    plan = planned(ALWAYS).model_copy(update={"decoding": decoding(max_new_tokens=40), **changes})
+    prompts = blended_prompts(planned(ALWAYS), ROWS, folders)
+    return blend(plan, ROWS, prompts, folders, cache, rule=rule)
+
+
+def test_a_helper_that_reads_by_text_until_its_context_is_full_leaves_the_row_without_an_answer(
+    cache: RowCache,
+) -> None:
+    # Room for its longer prompt and as many of its own tokens as the base's answer may have, but it needs more of them.
+    folders = BlendFolders(FOLDERS.base, other_folder("gpt2", n_positions=50), None)
+    rule = RandomShare(kind="random", share=0.1, unit="word", seed=0)
+    answered_one, row = without_room(folders, rule, cache)
+    assert answered_one.status == "ok"
+    reason = "prompt and answer have at least 70 tokens, but the model's context has 50 (the helper)"
+    assert (row.status, row.reason, row.key) == ("too_long", reason, None)
+    assert [turn.status for turn in row.later_turns] == ["no_history"] * 2
+    error = Generation(batch_size=4, on_context_overflow="error")
+    with RowCache(cache.path.parent / "other") as other:
+        with pytest.raises(UrialError) as caught:
+            without_room(folders, rule, other, generation=error)
+        assert str(caught.value) == (
+            f"system 'mixed', instruction 'two': {reason}\n  fix: lower decoding.max_new_tokens, choose a shorter prompt, "
+            "or set generation.on_context_overflow to record"
+        )
+        # What is finished is kept.
+        assert answered_one.key is not None
+        assert other.get([answered_one.key], Answer) == {answered_one.key: answered_one.answer}
+
+
+def test_an_untuned_model_needs_room_too(tmp_path: Path, cache: RowCache) -> None:
+    short = save_folder(tmp_path / "short", tiny_model("gpt2", n_positions=70))
+    folders, rule = BlendFolders(FOLDERS.base, FOLDERS.helper, short), Proxy(kind="proxy", alpha=1)
+    rows = without_room(folders, rule, cache)
+    reason = "the prompt has 46 tokens and the answer may have 40, but the model's context has 70 (the untuned model)"
+    assert (rows[0].status, rows[0].reason) == ("too_long", reason)
+    error = Generation(batch_size=4, on_context_overflow="error")
+    with pytest.raises(UrialError) as caught:
+        without_room(folders, rule, cache, generation=error)
+    assert str(caught.value).startswith(f"system 'mixed', instruction 'one': {reason} (and 1 more so)\n")

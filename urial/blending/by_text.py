@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from urial.blending.one_vocabulary import steps_in
 from urial.blending.parts import Part, Voice
+from urial.blending.room import FullContextError
 from urial.blending.rows import BlendRow, Choice
 from urial.blending.words import TokenTexts, Word
+from urial.generate.engine import NoAnswer
 from urial.local_models.decoding.answer_text import ANCHOR_TOKENS, answer_text
 from urial.local_models.decoding.batch import TokenRow
 from urial.local_models.decoding.prefix import Prefix
@@ -56,7 +58,10 @@ class Reader:
         self._next: int | None = None
 
     def word(self, said: str, generator: "TorchGenerator") -> str | None:
-        """Its next word after what the base has ``said`` since the last one; None: it ends the answer."""
+        """Its next word after what the base has ``said`` since the last one; None: it ends the answer.
+
+        Raises FullContextError where its context ends before the word does.
+        """
         self._part = self._part or Part(self._voice, [self._row], self._prefix, self._decoding)
         if said:
             self._next = None
@@ -81,6 +86,9 @@ class Reader:
         return [*self._row.prompt_ids, *self._row.ids]
 
     def _feed(self, part: Part, ids: Sequence[int]) -> None:
+        context, tokens = self._voice.context, len(self._known) + len(ids)
+        if context is not None and tokens > context:
+            raise FullContextError(tokens, context)
         for token in ids:
             self._row.ids.append(token)
             part.batch.advance()
@@ -105,7 +113,12 @@ class ByText:
         choices = []
         for position, (row, own) in enumerate(zip(rows, drawn.tokens.tolist(), strict=True)):
             starts = not self.left[position] and asks(position)
-            ends = starts and not self._ask(position, row)
+            try:
+                ends = starts and not self._ask(position, row)
+            except FullContextError as full:
+                none = NoAnswer("too_long", full.reason)
+                choices.append(Choice(own, "helper", own, supplied=False, starts=False, missing=none))
+                continue
             if ends:
                 choices.append(Choice(own, "helper", own, supplied=False, starts=False, ends=True))
             elif self.left[position]:

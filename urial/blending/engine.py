@@ -14,7 +14,7 @@ from urial.blending.one_vocabulary import Summed, Supplied
 from urial.blending.parts import Part, Prompts, Voice
 from urial.blending.rows import BlendRow, Decoder, decoded
 from urial.core.errors import UrialError
-from urial.generate.engine import Request
+from urial.generate.engine import NoAnswer, Request
 from urial.local_models.decoding.answer_text import StopFinder
 from urial.local_models.decoding.batch import TokenRow
 from urial.local_models.decoding.prefix import Prefix
@@ -59,7 +59,7 @@ class BlendedEngine:
 
     def complete(
         self, requests: Sequence[BlendRequest], wanted: Sequence[int], decoding: Decoding, helper_decoding: Decoding
-    ) -> Generator[tuple[int, Answer], None, None]:
+    ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
         """See Engine.complete. ``decoding`` is the base's, with the longest answer; the helper's tokens are chosen by
         temperature, top_p and repetition_penalty of ``helper_decoding``. Random numbers are those of the base's request.
 
@@ -110,8 +110,8 @@ class BlendedEngine:
             generator=torch.Generator().manual_seed(seed),
             places=Random(places),
             stops={
-                "base": StopFinder(tokenizer, base.prompt_ids, request.base.stop),
-                "helper": StopFinder(tokenizer, base.prompt_ids, request.helper.stop),
+                "base": StopFinder(tokenizer, base.prompt_ids, request.base.stop, request.base.marks),
+                "helper": StopFinder(tokenizer, base.prompt_ids, request.helper.stop, request.helper.marks),
             },
             ends={"base": self.base.end_ids, "helper": self.helper.end_ids},
         )

@@ -10,7 +10,7 @@ from urial.local_models.decoding.batch import Batch, Chooser, TokenRow
 from urial.local_models.decoding.prefix import Prefix, shared_prefix_length
 from urial.local_models.decoding.prepared import prepared_model
 from urial.local_models.decoding.rehearsal import sharing_of
-from urial.local_models.loading.loading import encode, end_tokens, load_tokenizer
+from urial.local_models.loading.loading import context_length, encode, end_tokens, load_tokenizer
 from urial.records.model import read_manifest
 from urial.records.params.file import Decoding
 
@@ -27,6 +27,7 @@ class Voice:
         self.tokenizer = load_tokenizer(folder)
         self.model = prepared_model(folder, threads)
         self.end_ids = end_tokens(self.model, self.tokenizer)
+        self.context = context_length(folder)
 
     @property
     def ordinary(self) -> dict[int, str]:

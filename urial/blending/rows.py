@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from urial.generate.engine import NoAnswer
 from urial.local_models.decoding.answer_text import StopFinder, answer_text
 from urial.local_models.decoding.batch import TokenRow, closed_up
 from urial.records.blend import Interventions
@@ -30,6 +31,8 @@ class Choice:
     starts: bool
     # The helper ends the answer here, by a token that the base does not have: there is no further one.
     ends: bool = False
+    # Why there is no answer; there is no further token either. None: it goes on.
+    missing: NoAnswer | None = None
 
 
 @dataclass
@@ -50,8 +53,10 @@ class BlendRow:
     supplied: list[int] = field(default_factory=list)
     changed: list[int] = field(default_factory=list)
 
-    def goes_on(self, choice: Choice, last: bool) -> Answer | None:
-        """The answer that the choice ends; None while it goes on."""
+    def goes_on(self, choice: Choice, last: bool) -> Answer | NoAnswer | None:
+        """The answer that the choice ends, or why there is none; None while it goes on."""
+        if choice.missing is not None:
+            return choice.missing
         if choice.ends:
             return self._answer(self._text(self.base.ids), "end_token")
         place = len(self.base.ids)
@@ -97,7 +102,7 @@ class Decoder(Protocol):
         ...
 
 
-def decoded(decoder: Decoder, rows: Sequence[BlendRow], max_new_tokens: int) -> Iterator[tuple[int, Answer]]:
+def decoded(decoder: Decoder, rows: Sequence[BlendRow], max_new_tokens: int) -> Iterator[tuple[int, Answer | NoAnswer]]:
     """The answers of a batch by the number of the request, as they are finished; a row leaves with its answer."""
     for step in range(max_new_tokens):
         alive = []

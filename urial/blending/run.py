@@ -8,15 +8,17 @@ from pathlib import Path
 
 from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.blending.keys import BlendedModels, PromptPair, blended_key
+from urial.blending.room import Contexts, pair_too_long, require_recorded
 from urial.core.hashing import content_hash
 from urial.core.progress import progress
 from urial.core.row_cache import RowCache
 from urial.core.store import write_json
 from urial.core.text import counted
-from urial.generate.engine import Request
+from urial.generate.engine import NoAnswer, Request
+from urial.generate.thinking import stop_marks
 from urial.generate.turns import Outcome, completions_of
 from urial.local_models.loading.loading import context_length, gguf_hashes, gguf_of_hub
-from urial.prompts.versions.assembly import Assembler, assemble, too_long
+from urial.prompts.versions.assembly import Assembler, assemble
 from urial.records.base import Hash, Role
 from urial.records.blend import PlannedRule
 from urial.records.completion import Answer, AssembledPrompt, Completion
@@ -114,7 +116,8 @@ class _Blender:
         self.models = BlendedModels.of(
             plan.blend, {"base": read_manifest(folders.base), "aligned": read_manifest(folders.helper)}
         )
-        self.contexts = context_length(folders.base), context_length(folders.helper)
+        untuned = context_length(folders.untuned) if folders.untuned else None
+        self.contexts = Contexts(context_length(folders.base), context_length(folders.helper), untuned)
         self.engine: BlendedEngine | None = None
         self.assemblers: tuple[Assembler, Assembler] | None = None
 
@@ -135,21 +138,30 @@ class _Blender:
         return prompt.base
 
     def outcomes(self, prompts: Sequence[PromptPair], instructions: Sequence[Instruction]) -> list[Outcome]:
-        """What becomes of each prompt, in their order, which is that of their instructions."""
+        """What becomes of each prompt, in their order, which is that of their instructions.
+
+        Raises UrialError where a model has no room, unless the plan records such rows.
+        """
         keys, decodings = self.keys(prompts, instructions), self._decodings(instructions)
+        reasons = [pair_too_long(pair, self.contexts, self.plan) for pair in prompts]
+        named = {row.id: reason for row, reason in zip(instructions, reasons, strict=True) if reason}
+        require_recorded(self.plan, named)
         keyed = {key: (pair, both) for key, pair, both in zip(keys, prompts, decodings, strict=True) if key}
         found = self._found(keyed)
         return [
-            Outcome("too_long", reason=pair_too_long(pair, self.contexts, self.plan))
-            if key is None
-            else Outcome.written(found[key], key, pair.base, self.plan.thinking)
-            for pair, key in zip(prompts, keys, strict=True)
+            Outcome("too_long", reason=reason) if key is None else self._outcome(key, found[key], pair)
+            for pair, key, reason in zip(prompts, keys, reasons, strict=True)
         ]
+
+    def _outcome(self, key: Hash, found: Answer | NoAnswer, pair: PromptPair) -> Outcome:
+        if isinstance(found, NoAnswer):
+            return Outcome("too_long", reason=found.reason)
+        return Outcome.written(found, key, pair.base, self.plan.thinking)
 
     def keys(self, prompts: Sequence[PromptPair], instructions: Sequence[Instruction]) -> list[Hash | None]:
         """The key of each prompt's answer; None: the prompt is too long for one."""
         return [
-            blended_key(self.models, self.rule, pair, *decodings)
+            blended_key(self.models, self.rule, pair, *decodings, thinking=self.plan.thinking)
             if pair_too_long(pair, self.contexts, self.plan) is None
             else None
             for pair, decodings in zip(prompts, self._decodings(instructions), strict=True)
@@ -158,25 +170,32 @@ class _Blender:
     def _decodings(self, instructions: Sequence[Instruction]) -> list[tuple[Decoding, Decoding]]:
         return [decodings_of(self.plan, row) for row in instructions]
 
-    def _found(self, keyed: Mapping[Hash, tuple[PromptPair, tuple[Decoding, Decoding]]]) -> dict[Hash, Answer]:
-        """The answer of every key, from the cache, or computed now and kept there."""
+    def _found(
+        self, keyed: Mapping[Hash, tuple[PromptPair, tuple[Decoding, Decoding]]]
+    ) -> dict[Hash, Answer | NoAnswer]:
+        """The answer of every key, from the cache, or computed now and kept there; or that the helper has no room for it."""
         keys = list(keyed)
-        found = {**self.cache.get(keys, Answer)}
+        found: dict[Hash, Answer | NoAnswer] = {**self.cache.get(keys, Answer)}
         wanted = [index for index, key in enumerate(keys) if key not in found]
         known = counted(len(found), "answer")
         print(f"{self.plan.system}: {known} from the row cache, {len(wanted)} to compute", flush=True)
         if not wanted:
             return found
-        requests = [_request(key, pair, self.plan.decoding.seed) for key, (pair, _) in keyed.items()]
+        requests = [_request(key, pair, self.plan) for key, (pair, _) in keyed.items()]
         with closing(self._computed(requests, wanted, [both for _, both in keyed.values()])) as finished:
             for index, answer in progress(finished, len(wanted), self.plan.system):
                 found[keys[index]] = answer
-                self.cache.put(keys[index], answer)
+                if isinstance(answer, Answer):
+                    self.cache.put(keys[index], answer)
+        missing = {
+            keyed[key][0].base.instruction_id: row.reason for key, row in found.items() if isinstance(row, NoAnswer)
+        }
+        require_recorded(self.plan, missing)
         return found
 
     def _computed(
         self, requests: Sequence[BlendRequest], wanted: Sequence[int], decodings: Sequence[tuple[Decoding, Decoding]]
-    ) -> Generator[tuple[int, Answer], None, None]:
+    ) -> Generator[tuple[int, Answer | NoAnswer], None, None]:
         """Answers as they are finished, one pair of temperatures after the other."""
         alike: dict[tuple[float, float], list[int]] = {}
         for index in wanted:
@@ -200,20 +219,18 @@ def decodings_of(plan: SystemPlan, instruction: Instruction) -> tuple[Decoding, 
     return plan.decoding.of_tasks(instruction.task), plan.of_helper.decoding.of_tasks(instruction.task)
 
 
-def pair_too_long(pair: PromptPair, contexts: tuple[int | None, int | None], plan: SystemPlan) -> str | None:
-    """Why one of the prompts leaves no room for an answer; None where both do."""
-    most = plan.decoding.max_new_tokens
-    base, helper = (
-        too_long(prompt, context, most) for prompt, context in zip((pair.base, pair.helper), contexts, strict=True)
-    )
-    return base or (helper and f"{helper} (the helper)")
-
-
-def _request(key: Hash, pair: PromptPair, seed: int) -> BlendRequest:
+def _request(key: Hash, pair: PromptPair, plan: SystemPlan) -> BlendRequest:
     # The key already holds the seed; with its digits, every row draws its own numbers.
-    row_seed = int(content_hash([seed, key])[-12:], 16)
+    row_seed = int(content_hash([plan.decoding.seed, key])[-12:], 16)
     base, helper = (
-        Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form)
+        Request(
+            prompt.text,
+            prompt.adds_special_tokens,
+            prompt.stop,
+            row_seed,
+            prompt.form,
+            marks=stop_marks(prompt, plan.thinking),
+        )
         for prompt in (pair.base, pair.helper)
     )
     return BlendRequest(base, helper)

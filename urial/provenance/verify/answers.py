@@ -120,6 +120,10 @@ class Origin:
         """Why the prompt of a turn, behind these answers, leaves no room for one; None where it does, or nobody knows."""
         return too_long(prompt, self.context, self.plan.decoding.max_new_tokens)
 
+    def explains(self, recorded: str | None, derived: str | None) -> bool:
+        """Whether why a prompt has no answer can be as it is ``recorded``, where the prompt's length says ``derived``."""
+        return recorded == derived
+
     def key(self, instruction: Instruction, prompt: AssembledPrompt, _answers: Sequence[str]) -> Hash | None:
         """The key of a turn's answer; None where it cannot be derived here."""
         return completion_key(self.manifest, prompt, self.plan, self.plan.decoding.of_tasks(instruction.task))
@@ -139,7 +143,7 @@ class Origin:
         reason = self.reason(instruction, prompt, answers)
         written = row.written
         if written is None or row.key is None:
-            if self.embedded and row.reason != reason:
+            if self.embedded and not self.explains(row.reason, reason):
                 yield f"{where}reason: {shorten(row.reason)}, by the prompt's length {shorten(reason)}"
             return
         key = self.key(instruction, prompt, answers)

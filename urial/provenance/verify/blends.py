@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from urial.blending.control import rule_of
 from urial.blending.keys import BlendedModels, PromptPair, blended_key
-from urial.blending.run import decodings_of, pair_too_long
+from urial.blending.room import Contexts, pair_too_long
+from urial.blending.run import decodings_of
 from urial.core.text import counted
 from urial.prompts.versions.assembly import Assembler
 from urial.prompts.versions.rendering import render
@@ -86,13 +87,19 @@ class _BlendOrigin(Origin):
         pair = self._pair(instruction, prompt, answers)
         if pair is None:
             return super().reason(instruction, prompt, answers)
-        return pair_too_long(pair, (self.context, self.helper.context if self.helper else None), self.plan)
+        return pair_too_long(pair, Contexts(self.context, self.helper.context if self.helper else None), self.plan)
+
+    def explains(self, recorded: str | None, derived: str | None) -> bool:
+        # The context of a model that is not in the run is not known, nor how many tokens it needs.
+        absent = self.helper is None or (self.plan.blend is not None and self.plan.blend.untuned is not None)
+        return recorded == derived or (derived is None and absent)
 
     def key(self, instruction: Instruction, prompt: AssembledPrompt, answers: Sequence[str]) -> Hash | None:
         pair = self._pair(instruction, prompt, answers)
         if pair is None:
             return None
-        return blended_key(self.models, self.rule, pair, *decodings_of(self.plan, instruction))
+        decodings = decodings_of(self.plan, instruction)
+        return blended_key(self.models, self.rule, pair, *decodings, thinking=self.plan.thinking)
 
     def answer_problems(self, answer: Answer) -> Iterator[str]:
         if answer.interventions is None:
