@@ -11,6 +11,7 @@ from tests.blending.plain import REQUESTS, Engines, answers, engines, logits, ot
 from tests.tiny_models import decoding, save_folder, tiny_folder, tiny_model, tiny_tokenizer
 from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.core.errors import UrialError
+from urial.core.thinking import Marks
 from urial.generate.engine import Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.records.blend import Nudge, PlannedRule, Proxy, RandomShare, Realign, Swap
@@ -83,6 +84,24 @@ def test_a_stop_string_counts_when_its_model_supplies_a_token(pair: Engines) -> 
             assert found.token_ids == ids[: own[0] + 1]
         else:
             assert found == free[number]
+
+
+def test_within_thinking_no_stop_string_of_either_model_counts(pair: Engines) -> None:
+    free = pair.blend(MIX, LONG)
+    number = next(n for n, answer in enumerate(free) if 4 < len(places(answer)[1]) < 12)
+    text, request = free[number].text, REQUESTS[number]
+    stop = (next(text[n : n + 2] for n in range(3, len(text)) if "\ufffd" not in text[n : n + 2]),)
+    # Thinking that the prompt opened and no tag closes; and none at all.
+    within, none = Marks(("[T]", "[/T]"), True), Marks(("[T]", "[/T]"))
+    for marks in (within, none):
+        changed = BlendRequest(
+            replace(request.base, stop=stop, marks=marks), replace(request.helper, stop=stop, marks=marks)
+        )
+        (found,) = pair.blend(MIX, LONG, requests=[changed])
+        if marks is within:
+            assert found == free[number]
+        else:
+            assert (found.text, found.finish) == (text[: text.index(stop[0])], "stop_string")
 
 
 def test_positions_say_what_was_supplied_and_what_that_changed(pair: Engines) -> None:

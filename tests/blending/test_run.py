@@ -17,11 +17,13 @@ from urial.core.row_cache import RowCache
 from urial.generate.run import generate
 from urial.models.resolve import resolve_local
 from urial.prompts.versions.assembly import Assembler, assemble
+from urial.records.base import Hash
 from urial.records.blend import BlendRule, Interventions, Nudge, PlannedRule, Proxy, RandomShare, Realign
 from urial.records.completion import Answer, AssembledPrompt, Completion
 from urial.records.instruction import Instruction
 from urial.records.model import FolderModel, Loading, read_manifest
 from urial.records.params.file import Generation
+from urial.records.params.models import Thinking
 from urial.records.plans import BlendPlan, HelperPlan, SystemPlan
 
 ZERO_SHOT = PROMPT.model_copy(update={"examples": ()})
@@ -143,6 +145,43 @@ def test_everything_that_can_change_an_answer_changes_its_key() -> None:
         ),
     }
     assert len(keys) == 10
+
+
+@pytest.mark.parametrize(("rule", "folder"), [(NEVER, FOLDERS.base), (ALWAYS, FOLDERS.helper)])
+def test_stop_strings_count_where_they_do_for_the_model_alone(rule: Nudge, folder: Path, cache: RowCache) -> None:
+    # What follows the examples, thinking that the prompt opens, stops nowhere.
+    opened = Thinking(tags=("[T]", "[/T]"), opened=True)
+    plain = planned(rule).model_copy(update={"decoding": decoding(max_new_tokens=12)})
+    said = texts(answered(plain, cache))[0]
+    assert said is not None
+    stop = next(said[n : n + 1] for n in range(1, len(said)) if said[n].isalnum())
+    for thinking in (None, opened):
+        plan = plain.model_copy(update={"thinking": thinking})
+        pairs = [
+            PromptPair(*(prompt.model_copy(update={"stop": (stop,)}) for prompt in (pair.base, pair.helper)))
+            for pair in blended_prompts(plan, ROWS[:1], FOLDERS)
+        ]
+        (row,) = blend(plan, ROWS[:1], pairs, FOLDERS, cache, rule=rule)
+        written = row.written
+        assert written is not None
+        own = plan.model_copy(update={"blend": None}) if rule is NEVER else plan.of_helper
+        asked = [pair.base if rule is NEVER else pair.helper for pair in pairs]
+        (alone_row,) = generate(own, ROWS[:1], asked, folder, cache)
+        assert alone_row.written is not None
+        assert written.text == alone_row.written.text == (said[: said.index(stop)] if thinking is None else said)
+
+
+def test_where_stop_strings_count_is_in_the_key_if_any_do_not() -> None:
+    base = AssembledPrompt(instruction_id="q", system="mixed", text="Q", adds_special_tokens=True, stop=(), n_tokens=1)
+    models = BlendedModels(read_manifest(FOLDERS.base).model, read_manifest(FOLDERS.helper).model)  # type: ignore[arg-type]
+    stopped = base.model_copy(update={"stop": ("\n",)})
+    thoughts = (None, Thinking(), Thinking(opened=True))
+
+    def keys(pair: PromptPair) -> set[Hash]:
+        return {blended_key(models, NEVER, pair, decoding(), decoding(), thinking=thinking) for thinking in thoughts}
+
+    assert keys(PromptPair(base, base)) == {blended_key(models, NEVER, PromptPair(base, base), decoding(), decoding())}
+    assert len(keys(PromptPair(stopped, base)) | keys(PromptPair(base, stopped))) == 6
 
 
 def test_a_control_takes_the_share_of_places_of_its_blend() -> None:

@@ -110,8 +110,8 @@ class BlendedEngine:
             generator=torch.Generator().manual_seed(seed),
             places=Random(places),
             stops={
-                "base": StopFinder(tokenizer, base.prompt_ids, request.base.stop),
-                "helper": StopFinder(tokenizer, base.prompt_ids, request.helper.stop),
+                "base": StopFinder(tokenizer, base.prompt_ids, request.base.stop, request.base.marks),
+                "helper": StopFinder(tokenizer, base.prompt_ids, request.helper.stop, request.helper.marks),
             },
             ends={"base": self.base.end_ids, "helper": self.helper.end_ids},
         )

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from urial.core.hashing import content_hash
+from urial.generate.thinking import stop_marks
 from urial.records.base import Hash
 from urial.records.blend import PlannedRule, Proxy, Realign
 from urial.records.completion import AssembledPrompt
 from urial.records.model import ModelManifest, PlannedHub, PlannedLocal, ServerModel, Weights
 from urial.records.params.file import Decoding
+from urial.records.params.models import Thinking
 from urial.records.plans import BlendPlan
 
 # Raised when the same inputs would give another answer than before; old rows are then left alone.
@@ -47,11 +49,17 @@ class BlendedModels:
 
 
 def blended_key(
-    models: BlendedModels, rule: PlannedRule, prompts: PromptPair, decoding: Decoding, helper: Decoding
+    models: BlendedModels,
+    rule: PlannedRule,
+    prompts: PromptPair,
+    decoding: Decoding,
+    helper: Decoding,
+    *,
+    thinking: Thinking | None = None,
 ) -> Hash:
     """Content address of a blend's answer: everything that can change it, and nothing else.
 
-    ``decoding`` is the instruction's own of the base, ``helper`` that of the helper.
+    ``decoding`` is the instruction's own of the base, ``helper`` that of the helper; ``thinking`` is the plan's.
     """
     return content_hash(
         {
@@ -63,7 +71,7 @@ def blended_key(
                 "helper": _identity(models.helper),
                 "untuned": _identity(models.untuned) if models.untuned else None,
             },
-            "prompts": {"base": _asked(prompts.base), "helper": _asked(prompts.helper)},
+            "prompts": {"base": _asked(prompts.base, thinking), "helper": _asked(prompts.helper, thinking)},
             "decoding": decoding.model_dump(mode="json"),
             "helper_decoding": helper.model_dump(mode="json", include=_OF_HELPER),
         }
@@ -80,5 +88,8 @@ def _identity(model: Weights | PlannedLocal) -> dict[str, Any]:
     return {**named, "dtype": loading.dtype, "quantization": loading.quantization}
 
 
-def _asked(prompt: AssembledPrompt) -> dict[str, Any]:
-    return {"text": prompt.text, "adds_special_tokens": prompt.adds_special_tokens, "stop": prompt.stop}
+def _asked(prompt: AssembledPrompt, thinking: Thinking | None) -> dict[str, Any]:
+    asked = {"text": prompt.text, "adds_special_tokens": prompt.adds_special_tokens, "stop": prompt.stop}
+    marks = stop_marks(prompt, thinking)
+    # Which stop strings count; without any such rule the key is what it was before there was one.
+    return {**asked, **({"marks": list(marks)} if marks else {})}

@@ -15,6 +15,7 @@ from urial.core.row_cache import RowCache
 from urial.core.store import write_json
 from urial.core.text import counted
 from urial.generate.engine import NoAnswer, Request
+from urial.generate.thinking import stop_marks
 from urial.generate.turns import Outcome, completions_of
 from urial.local_models.loading.loading import context_length, gguf_hashes, gguf_of_hub
 from urial.prompts.versions.assembly import Assembler, assemble
@@ -160,7 +161,7 @@ class _Blender:
     def keys(self, prompts: Sequence[PromptPair], instructions: Sequence[Instruction]) -> list[Hash | None]:
         """The key of each prompt's answer; None: the prompt is too long for one."""
         return [
-            blended_key(self.models, self.rule, pair, *decodings)
+            blended_key(self.models, self.rule, pair, *decodings, thinking=self.plan.thinking)
             if pair_too_long(pair, self.contexts, self.plan) is None
             else None
             for pair, decodings in zip(prompts, self._decodings(instructions), strict=True)
@@ -180,7 +181,7 @@ class _Blender:
         print(f"{self.plan.system}: {known} from the row cache, {len(wanted)} to compute", flush=True)
         if not wanted:
             return found
-        requests = [_request(key, pair, self.plan.decoding.seed) for key, (pair, _) in keyed.items()]
+        requests = [_request(key, pair, self.plan) for key, (pair, _) in keyed.items()]
         with closing(self._computed(requests, wanted, [both for _, both in keyed.values()])) as finished:
             for index, answer in progress(finished, len(wanted), self.plan.system):
                 found[keys[index]] = answer
@@ -218,11 +219,18 @@ def decodings_of(plan: SystemPlan, instruction: Instruction) -> tuple[Decoding, 
     return plan.decoding.of_tasks(instruction.task), plan.of_helper.decoding.of_tasks(instruction.task)
 
 
-def _request(key: Hash, pair: PromptPair, seed: int) -> BlendRequest:
+def _request(key: Hash, pair: PromptPair, plan: SystemPlan) -> BlendRequest:
     # The key already holds the seed; with its digits, every row draws its own numbers.
-    row_seed = int(content_hash([seed, key])[-12:], 16)
+    row_seed = int(content_hash([plan.decoding.seed, key])[-12:], 16)
     base, helper = (
-        Request(prompt.text, prompt.adds_special_tokens, prompt.stop, row_seed, prompt.form)
+        Request(
+            prompt.text,
+            prompt.adds_special_tokens,
+            prompt.stop,
+            row_seed,
+            prompt.form,
+            marks=stop_marks(prompt, plan.thinking),
+        )
         for prompt in (pair.base, pair.helper)
     )
     return BlendRequest(base, helper)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from urial.core.errors import UrialError, did_you_mean
+from urial.plan.instructions import why_no_world_is_asked
+from urial.plan.left_out import plan_left_out
 from urial.records.base import Name, Role
 from urial.records.model import ServerReference
 from urial.records.params.blends import CONTROL
@@ -44,6 +46,22 @@ def given_measurements(params: ParamsFile) -> Iterator[ShiftMeasurement]:
     """Those of token_shift.given, in the order of params.yaml."""
     for name, given in params.token_shift.given.items():
         yield ShiftMeasurement(name=name, **dict(given))
+
+
+def describe_nothing_given(params: ParamsFile) -> str | None:
+    """Which given measurements will have no rows, and why; None: none, as far as params.yaml tells."""
+    left_out = plan_left_out(params).given
+    own = [
+        f"token_shift.given.{row.name}"
+        for row in given_measurements(params)
+        if row.answers in MICROWORLD_ANSWERS.values() and row.name not in left_out
+    ]
+    if not own or (why := why_no_world_is_asked(params)) is None:
+        return None
+    return (
+        f"Measures nothing: {', '.join(own)}, of the micro-world's own answers, since {why} (name answers to the run's "
+        "instructions in published_outputs)."
+    )
 
 
 def answer_sets(params: ParamsFile) -> Mapping[Name, object]:

@@ -98,7 +98,8 @@ class _BlendOrigin(Origin):
         pair = self._pair(instruction, prompt, answers)
         if pair is None:
             return None
-        return blended_key(self.models, self.rule, pair, *decodings_of(self.plan, instruction))
+        decodings = decodings_of(self.plan, instruction)
+        return blended_key(self.models, self.rule, pair, *decodings, thinking=self.plan.thinking)
 
     def answer_problems(self, answer: Answer) -> Iterator[str]:
         if answer.interventions is None:
