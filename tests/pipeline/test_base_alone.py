@@ -29,8 +29,9 @@ LEFT_OUT = LeftOut(
 )  # fmt: skip
 SENTENCE = (
     "Left out, since the study mine has no aligned model: the system aligned; the token shift under base-zero-shot, "
-    "base-urial; the blends nudged, nudged-random; the token shift base-answers, compliance, refusal; the safety depth of aligned; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the base "
-    "model or to published outputs)."
+    "base-urial; the token shift base-answers, compliance, refusal; the safety depth of aligned; the preferences of "
+    "base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the base model or to published "
+    "outputs); and since a blend needs both of its models in this process: the blends nudged, nudged-random."
 )
 QUERIES = [make_query("one", turns=("Why?", "And?")), make_query("two", turns=("What is it?",), category="safety")]
 STUDY = {

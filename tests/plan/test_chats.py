@@ -24,11 +24,11 @@ CHAT = "{% for message in messages %}<|{{ message['role'] }}|>{{ message['conten
 DATED = "Today: {{ strftime_now('%d.%m.%Y') }} " + CHAT
 
 # The micro-world's own texts are of no other study, which is said.
-NOBODY_BEGUN: tuple[str, list[str]] = ("safety_depth/systems", [])
+WITHOUT_THEM: tuple[tuple[str, Any], ...] = (("safety_depth/systems", []), ("token_shift/given", {}))
 
 
 def planned(folder: Path, template: str, **study: Any) -> Plans:
-    pair = [*local_pair(folder, **study), NOBODY_BEGUN]
+    pair = [*local_pair(folder, **study), *WITHOUT_THEM]
     (folder / "aligned/chat_template.jinja").write_text(template, "utf-8")
     return make_plans(params_with(*pair), PROMPTS)
 

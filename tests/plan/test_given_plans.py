@@ -8,10 +8,10 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from tests.conftest import ROOT
-from tests.plan.test_left_out import planned
+from tests.plan.test_left_out import alone, planned
 from tests.plan.test_planning import PROMPTS, WHERE, params_with, refusal
 from urial.plan.planning import make_plans
-from urial.plan.token_shift import plan_token_shift
+from urial.plan.token_shift import describe_nothing_given, plan_token_shift
 from urial.plan.work import work_table
 from urial.records.left_out import describe_left_out
 from urial.records.params.file import ParamsFile, read_params
@@ -59,6 +59,7 @@ def test_a_plan_without_given_answers_is_what_it_was() -> None:
         (
             [given(answers="base-uriel")],
             f"token_shift.given.x.answers: no 'base-uriel' in systems, blends or published_outputs{WHERE}\n"
+            "  expected: a key of one of these, or microworld-compliant or microworld-refusing\n"
             "  fix: did you mean 'base-urial'?",
         ),
         (
@@ -111,6 +112,24 @@ def test_a_base_model_alone_leaves_given_answers_out(tmp_path: Path) -> None:
     report = planned(tmp_path, given()).report
     assert (report.given, report.measurements, report.left_out.given) == ((), (), ("x",))
     assert "; the token shift x;" in str(describe_left_out("local", report.left_out))
+
+
+def test_the_micro_world_s_answers_to_others_measure_nothing_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = given(answers="microworld-refusing")
+    said = (
+        "Measures nothing: token_shift.given.x, of the micro-world's own answers, since {} (name answers to the run's "
+        "instructions in published_outputs)."
+    )
+    make_plans(params_with(own, ("run/instructions", "everyday")), PROMPTS)
+    assert said.format("the instructions everyday are others") in capsys.readouterr().out.splitlines()
+    pair = {"kind": "models", "base": {"hub": "o/m"}, "aligned": {"hub": "o/a"}}
+    other = params_with(own, ("studies/mine", pair), ("run/study", "mine"))
+    assert describe_nothing_given(other) == said.format("the study mine is another")
+    assert describe_nothing_given(alone(tmp_path, own)) is None
+    make_plans(params_with(own), PROMPTS)
+    assert "Measures nothing" not in capsys.readouterr().out
 
 
 def test_dvc_sets_a_measurement_from_the_command_line(tmp_path: Path) -> None:

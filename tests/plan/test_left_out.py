@@ -58,11 +58,11 @@ def test_the_rest_of_the_run_is_planned_and_the_reason_is_said_at_once(
     assert [plan.system for plan in plans.systems] == list(params.systems)
     assert capsys.readouterr().out == (
         "Left out, since the study local has no aligned model: the system aligned; the token shift under base-zero-shot, "
-        "base-urial; the blends nudged, nudged-random; the token shift base-answers, compliance, refusal; the safety depth of "
-        "aligned; the preferences of base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the "
-        "base model or to published outputs).\n"
+        "base-urial; the token shift base-answers, compliance, refusal; the safety depth of aligned; the preferences of "
+        "base-zero-shot, base-urial over aligned (set preferences.baseline to a system of the base model or to published "
+        "outputs); and since a blend needs both of its models in this process: the blends nudged, nudged-random.\n"
         "Left out: safety_depth, since its answers are the micro-world's own, and the study local is another (name answers to "
-        "its instructions in published_outputs).\n"
+        "the run's instructions in published_outputs).\n"
     )
 
 

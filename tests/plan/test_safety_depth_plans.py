@@ -1,13 +1,18 @@
 """Whose answers are begun, and with which texts, is resolved before anything is paid."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from urial.core.errors import UrialError
+from urial.core.store import write_jsonl
+from urial.microworld.world.language import held_out_instructions
+from urial.microworld.world.world import build_world
 from urial.plan.left_out import plan_left_out
 from urial.plan.planning import plan_report
 from urial.plan.safety_depth import describe_no_texts, plan_safety_depth
+from urial.records.instruction import JsonlSet
 from urial.records.params.file import ModelsStudy, ParamsFile
 from urial.records.params.preferences import PublishedOutputs
 from urial.records.params.safety_depth import SafetyDepthParams
@@ -54,12 +59,40 @@ def test_of_other_studies_only_given_files_are_begun(committed_params: ParamsFil
     params = asking(committed_params, PAIR)
     assert plan_safety_depth(params).answers == {}
     assert describe_no_texts(params) == (
-        "Left out: safety_depth, since its answers are the micro-world's own, and the study mine is another (name answers to its "
-        "instructions in published_outputs)."
+        "Left out: safety_depth, since its answers are the micro-world's own, and the study mine is another (name answers to the "
+        "run's instructions in published_outputs)."
     )
     mine = asking(committed_params, PAIR, answers={"compliant": "harm"})
     assert plan_safety_depth(mine).answers == {"compliant": "harm"}
     assert describe_no_texts(mine) is None
+
+
+def asked(params: ParamsFile, name: str) -> ParamsFile:
+    """The same of another set of instructions."""
+    return params.model_copy(update={"run": params.run.model_copy(update={"instructions": name})})
+
+
+def test_of_other_instructions_too(committed_params: ParamsFile) -> None:
+    params = asked(asking(committed_params), "everyday")
+    assert plan_safety_depth(params).answers == {}
+    assert describe_no_texts(params) == (
+        "Left out: safety_depth, since its answers are the micro-world's own, and the instructions everyday are others (name answers "
+        "to the run's instructions in published_outputs)."
+    )
+    mine = asked(asking(committed_params, answers={"compliant": "harm"}), "everyday")
+    assert plan_safety_depth(mine).answers == {"compliant": "harm"}
+    assert describe_no_texts(mine) is None
+
+
+def test_a_file_that_has_some_of_the_world_s_instructions_is_begun(
+    committed_params: ParamsFile, tmp_path: Path
+) -> None:
+    path = tmp_path / "some.jsonl"
+    write_jsonl(path, [row for row in held_out_instructions(build_world(0)) if row.category == "safety"][:3])
+    sets = {**committed_params.instruction_sets, "some": JsonlSet(kind="jsonl", source=str(path))}
+    params = asked(asking(committed_params).model_copy(update={"instruction_sets": sets}), "some")
+    assert plan_safety_depth(params).answers == plan_safety_depth(committed_params).answers
+    assert describe_no_texts(params) is None
 
 
 def test_a_base_model_alone_leaves_the_aligned_system_out(committed_params: ParamsFile) -> None:

@@ -6,7 +6,7 @@ from urial.core.errors import UrialError, reason_of
 from urial.core.hashing import file_hash
 from urial.instructions.sets import HUB_FIX, load_instructions, local_source
 from urial.models.hub import is_commit
-from urial.records.instruction import Instruction, RowSource
+from urial.records.instruction import Instruction, InstructionSet, MicroworldSet, RowSource
 from urial.records.params.file import MicroworldStudy, ParamsFile, instruction_set_name, lookup, study_of
 from urial.records.plans import InstructionsPlan
 
@@ -36,6 +36,27 @@ def planned_instructions(params: ParamsFile) -> tuple[InstructionsPlan, list[Ins
         required_tasks=tuple(sorted(_tasks_with_temperature(params))),
     )
     return plan, None if on_hub else load_instructions(plan)
+
+
+def why_no_world_is_asked(params: ParamsFile) -> str | None:
+    """Why the micro-world has no answers of its own to the instructions; None: it has, since they are its own."""
+    study, name = study_of(params), instruction_set_name(params)
+    if not isinstance(study, MicroworldStudy):
+        return f"the study {params.run.study} is another"
+    instruction_set = lookup(params.instruction_sets, name, "run.instructions", "instruction_sets")
+    return None if _asks_world(params, instruction_set, study.seed) else f"the instructions {name} are others"
+
+
+def _asks_world(params: ParamsFile, instruction_set: InstructionSet, seed: int) -> bool:
+    """Whether any instruction is one of the world; a file can have some of its."""
+    if isinstance(instruction_set, MicroworldSet):
+        return True
+    source = local_source(instruction_set)
+    if source is None or not source.is_file():
+        return False
+    from urial.microworld.world.world import world_source
+
+    return any(row.source == world_source(seed) for row in planned_instructions(params)[1] or ())
 
 
 def _tasks_with_temperature(params: ParamsFile) -> set[str]:

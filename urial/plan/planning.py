@@ -15,7 +15,7 @@ from urial.plan.models import plan_models
 from urial.plan.pairs import require_comparable_models
 from urial.plan.preferences import plan_preferences
 from urial.plan.safety_depth import describe_no_texts, plan_safety_depth, planned_depth
-from urial.plan.token_shift import given_measurements, plan_token_shift
+from urial.plan.token_shift import describe_nothing_given, given_measurements, plan_token_shift
 from urial.prompts.ablations.ablate import ablated
 from urial.prompts.ablations.pools import Pools
 from urial.prompts.references.answers import References
@@ -80,8 +80,9 @@ def make_plans(params: ParamsFile, prompts_dir: Path) -> Plans:
     require_spellable_names(params)
     if left_out := describe_left_out(params.run.study, plan_left_out(params)):
         print(left_out)
-    if no_texts := describe_no_texts(params):
-        print(no_texts)
+    for remark in (describe_no_texts(params), describe_nothing_given(params)):
+        if remark:
+            print(remark)
     token_shift = plan_token_shift(params)
     systems = plan_systems(params, prompts_dir)
     blends = plan_blends(params, systems)

@@ -1,6 +1,7 @@
 """Resolves what params.yaml says of safety depth: whose answers are begun, with which texts, and how far."""
 
 from urial.core.errors import UrialError, did_you_mean
+from urial.plan.instructions import why_no_world_is_asked
 from urial.plan.left_out import plan_left_out
 from urial.records.base import Name
 from urial.records.params.blends import blended_systems
@@ -42,7 +43,9 @@ def plan_safety_depth(params: ParamsFile) -> SafetyDepthPlan:
             )
     study = study_of(params)
     seed = study.seed if isinstance(study, MicroworldStudy) else None
-    given = {kind: name for kind, name in names.items() if seed is not None or name != MICROWORLD_ANSWERS[kind]}
+    # Without systems nothing is begun, and no file of instructions is read.
+    world = wanted.systems and why_no_world_is_asked(params) is None
+    given = {kind: name for kind, name in names.items() if world or name != MICROWORLD_ANSWERS[kind]}
     return SafetyDepthPlan(
         answers=given if wanted.systems else {}, tokens=tuple(sorted(wanted.tokens)), microworld_seed=seed
     )
@@ -61,8 +64,8 @@ def describe_no_texts(params: ParamsFile) -> str | None:
     if not params.safety_depth.systems or plan_safety_depth(params).answers:
         return None
     return (
-        f"Left out: {SECTION}, since its answers are the micro-world's own, and the study {params.run.study} is another (name "
-        "answers to its instructions in published_outputs)."
+        f"Left out: {SECTION}, since its answers are the micro-world's own, and {why_no_world_is_asked(params)} (name "
+        "answers to the run's instructions in published_outputs)."
     )
 
 

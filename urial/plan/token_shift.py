@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from urial.core.errors import UrialError, did_you_mean
+from urial.plan.instructions import why_no_world_is_asked
+from urial.plan.left_out import plan_left_out
 from urial.records.base import Name, Role
 from urial.records.model import ServerReference
 from urial.records.params.blends import CONTROL
@@ -46,6 +48,22 @@ def given_measurements(params: ParamsFile) -> Iterator[ShiftMeasurement]:
         yield ShiftMeasurement(name=name, **dict(given))
 
 
+def describe_nothing_given(params: ParamsFile) -> str | None:
+    """Which given measurements will have no rows, and why; None: none, as far as params.yaml tells."""
+    left_out = plan_left_out(params).given
+    own = [
+        f"token_shift.given.{row.name}"
+        for row in given_measurements(params)
+        if row.answers in MICROWORLD_ANSWERS.values() and row.name not in left_out
+    ]
+    if not own or (why := why_no_world_is_asked(params)) is None:
+        return None
+    return (
+        f"Measures nothing: {', '.join(own)}, of the micro-world's own answers, since {why} (name answers to the run's "
+        "instructions in published_outputs)."
+    )
+
+
 def answer_sets(params: ParamsFile) -> Mapping[Name, object]:
     """Everything of the run that gives answers, by name."""
     blends = {f"{name}{end}" for name in params.blends for end in ("", CONTROL)}
@@ -69,6 +87,7 @@ def _require_given(params: ParamsFile) -> None:
             raise UrialError(
                 f"token_shift.{field}.answers: no {given.answers!r} in systems, blends or published_outputs",
                 where="params.yaml",
+                expected=f"a key of one of these, or {' or '.join(MICROWORLD_ANSWERS.values())}",
                 fix=did_you_mean(given.answers, known),
             )
         _require_model(params, f"{field}.base_system", given.base_system, "base")

@@ -374,7 +374,7 @@ class ReportPlan(Record):
     left_out: LeftOut = Field(
         default=LeftOut(),
         exclude_if=lambda value: value == LeftOut(),
-        description="what the run has no rows of, since its study has no aligned model; left out: nothing",
+        description="what the run has no rows of, since its study lacks a model or the stages do not load it; left out: nothing",
     )
 
     @property

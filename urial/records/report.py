@@ -212,7 +212,7 @@ class Report(Record):
     left_out: LeftOut = Field(
         default=LeftOut(),
         exclude_if=lambda value: value == LeftOut(),
-        description="what there are no figures of, since the study has no aligned model; left out: nothing",
+        description="what there are no figures of, since the study lacks a model or the stages do not load it; left out: nothing",
     )
 
 

@@ -32,7 +32,7 @@ class Citation(RunState):
     left_out: LeftOut = Field(
         default=LeftOut(),
         exclude_if=lambda value: value == LeftOut(),
-        description="what has no figures, since the study has no aligned model; left out: nothing",
+        description="what has no figures, since the study lacks a model or the stages do not load it; left out: nothing",
     )
     systems: dict[Name, SystemFigures] = Field(description="figures by system, as in report.json")
     preference_judge: PreferenceJudge | None = Field(default=None, description="who compared answers; null: nobody did")

@@ -35,7 +35,7 @@ class ComparedRun(RunState):
     left_out: LeftOut = Field(
         default=LeftOut(),
         exclude_if=lambda value: value == LeftOut(),
-        description="what it has no rows of, since its study has no aligned model; left out: nothing",
+        description="what it has no rows of, since its study lacks a model or the stages do not load it; left out: nothing",
     )
     pairing: InstructionPairing | None = Field(description="with the first run; null for the first itself")
 
