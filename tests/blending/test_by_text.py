@@ -21,10 +21,11 @@ from tests.blending.plain import (
 from tests.tiny_models import decoding, tiny_folder, tiny_tokenizer
 from urial.blending.by_text import continuation
 from urial.blending.engine import BlendedEngine, BlendRequest
-from urial.generate.engine import NoAnswer
+from urial.generate.engine import NoAnswer, Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.local_models.decoding.answer_text import answer_text
-from urial.records.blend import Nudge, RandomShare
+from urial.records.blend import Interventions, Nudge, RandomShare
+from urial.records.blended_tokens import places_of
 from urial.records.completion import Answer
 from urial.records.params.file import Decoding
 
@@ -114,6 +115,25 @@ def test_an_end_token_of_the_helper_ends_the_answer_without_a_token() -> None:
     engines.blended.helper.end_ids = frozenset(range(len(other_tokenizer())))
     for answer in engines.blend(Nudge(kind="nudge", threshold=1), *SETTINGS):
         assert (answer.text, answer.token_ids, answer.finish) == ("", (), "end_token")
+        # It is a place like any other.
+        assert answer.interventions == Interventions(starts=(0,), supplied=(), changed=())
+        assert places_of(answer.interventions, 0) == (1, 1)
+
+
+def test_a_control_steps_in_as_often_as_it_is_to_where_the_helper_ends_many_answers() -> None:
+    engines = pair("llama")
+    engines.blended.base.end_ids = frozenset()
+    engines.blended.helper.end_ids = frozenset(range(0, len(other_tokenizer()), 3))
+    asked = [Request(f"query {number}", True, (), number) for number in range(60)]
+    requests = [BlendRequest(one, one) for one in asked]
+    rule = RandomShare(kind="random", share=0.3, unit="word", seed=0)
+    answers = engines.blend(rule, *SAMPLED, requests=requests, batch_size=60)
+    places = [
+        places_of(answer.interventions, len(answer.token_ids or ())) for answer in answers if answer.interventions
+    ]
+    stepped, of = (sum(numbers) for numbers in zip(*places, strict=True))
+    assert sum(answer.finish == "end_token" for answer in answers) > 30
+    assert abs(stepped / of - 0.3) < 4 * (0.3 * 0.7 / of) ** 0.5
 
 
 def test_a_helper_whose_context_is_full_leaves_its_rows_without_an_answer_and_the_others_as_they_were() -> None:

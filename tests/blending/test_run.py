@@ -195,6 +195,8 @@ def test_a_control_takes_the_share_of_places_of_its_blend() -> None:
     # Asked at 10 - 4 + 2 = 8 and at 4 places; stepped in at 2 and at 1.
     rows = [row(10, (0, 5), (0, 1, 2, 5)), row(4, (3,), (3,))]
     assert measured_share(rows) == 3 / 12
+    # Once more behind the last token.
+    assert measured_share([*rows, row(2, (2,), ())]) == 4 / 15
     assert measured_share([]) == measured_share([row(0, (), ())]) == 0
     control = planned(NEVER, control_of="mixed")
     assert rule_of(control, rows) == RandomShare(kind="random", share=0.25, unit="word", seed=0)

@@ -17,7 +17,9 @@ BACK = "what -S has set stays in params.yaml; `git checkout HEAD -- params.yaml`
 def test_a_failed_experiment_says_how_to_get_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     error, path = UrialError("unknown prompt", fix="did you mean another?"), tmp_path / "params.yaml"
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
-    assert of_experiment(error, path) is error
+    plain = of_experiment(error, path)
+    assert plain is not error, "it is raised from this one"
+    assert vars(plain) == vars(error)
     monkeypatch.setenv("DVC_EXP_NAME", "calm-fox")
     assert str(of_experiment(error, path)) == f"unknown prompt\n  fix: did you mean another?\n  fix: {BACK}"
     aside = tmp_path / ".dvc/tmp/exps/x"

@@ -59,6 +59,7 @@ def test_a_plan_without_given_answers_is_what_it_was() -> None:
         (
             [given(answers="base-uriel")],
             f"token_shift.given.x.answers: no 'base-uriel' in systems, blends or published_outputs{WHERE}\n"
+            "  expected: a key of one of these, or microworld-compliant or microworld-refusing\n"
             "  fix: did you mean 'base-urial'?",
         ),
         (

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import invoke
+from tests.conftest import run_python
 from tests.provenance.tracing import trace_json
 from tests.provenance.written import write_run
 from tests.report.conftest import small_run
@@ -185,6 +186,20 @@ def completed(folder: Path, words: str) -> list[str]:
     )
     assert done.stderr == ""
     return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nonsense", "the report has no 'nonsense'\n"),
+        ("base.factualty", "the report has no 'base.factualty'\n  fix: did you mean 'base.factuality'?\n"),
+        ("/token_shift/bse/kl", "the report has no 'bse' under 'token_shift'\n"),
+    ],
+)
+def test_a_name_that_the_report_does_not_have_is_an_error(text: str, said: str, run: Path) -> None:
+    done = run_python("import sys; from urial.cli import main; main(sys.argv[1:])", "trace", text, cwd=run)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Error: {said}")
 
 
 def test_the_shell_completes_pointers_of_the_report(run: Path) -> None:

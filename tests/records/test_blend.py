@@ -19,6 +19,7 @@ from urial.records.blend import (
     other_token,
     require_one_vocabulary,
 )  # fmt: skip
+from urial.records.blended_tokens import BlendedAnswer, places_of
 from urial.records.completion import Answer
 
 RULES: TypeAdapter[Any] = TypeAdapter(BlendRule)
@@ -73,7 +74,8 @@ def test_the_control_is_a_planned_rule() -> None:
 
 @pytest.mark.parametrize(
     ("starts", "supplied", "changed"),
-    [((), (), ()), ((0,), (0, 1), ()), ((0, 4), (0, 1, 4), (1, 4))],
+    # The last two: the helper ended the answer behind its last token.
+    [((), (), ()), ((0,), (0, 1), ()), ((0, 4), (0, 1, 4), (1, 4)), ((3,), (), ()), ((0, 5), (0, 1), (1,))],
 )
 def test_positions(starts: tuple[int, ...], supplied: tuple[int, ...], changed: tuple[int, ...]) -> None:
     assert Interventions(starts=starts, supplied=supplied, changed=changed).starts == starts
@@ -84,6 +86,7 @@ def test_positions(starts: tuple[int, ...], supplied: tuple[int, ...], changed: 
     [
         ((0,), (1,), (), "starts and changed are positions of supplied"),
         ((), (1,), (2,), "starts and changed are positions of supplied"),
+        ((0, 4, 5), (0,), (), "one more start may follow behind the last token"),
         ((), (2, 1), (), "positions are not negative, and each is greater than the one before"),
         ((), (1, 1), (), "positions are not negative, and each is greater than the one before"),
         ((-1,), (-1,), (), "positions are not negative, and each is greater than the one before"),
@@ -94,6 +97,15 @@ def test_positions_that_cannot_be(
 ) -> None:
     with pytest.raises(ValidationError, match=said):
         Interventions(starts=starts, supplied=supplied, changed=changed)
+
+
+def test_a_start_that_supplies_nothing_is_behind_the_last_token() -> None:
+    columns: dict[str, Any] = {"tokens": ("A", "B"), "words": (0, 1), "labels": ("content_word",) * 2, "kinds": None}
+    ended = Interventions(starts=(2,), supplied=(), changed=())
+    assert places_of(BlendedAnswer(**columns, interventions=ended).interventions, 2) == (1, 3)
+    for place in (1, 3):
+        with pytest.raises(ValidationError, match="a start that supplies nothing is behind the last token"):
+            BlendedAnswer(**columns, interventions=ended.model_copy(update={"starts": (place,)}))
 
 
 def test_the_answer_of_one_model_keeps_its_bytes() -> None:

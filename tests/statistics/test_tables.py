@@ -20,6 +20,8 @@ UP = Estimate(mean=0.25, low=0.1, high=0.4)
         (UP, {"scale": 100, "n": 1_234}, "+25.00 [10.00, 40.00] (n 1,234)"),
         (UP.model_copy(update={"mean": -0.25}), {}, "-0.25 [0.10, 0.40]"),
         (Estimate(mean=0.0, low=None, high=None), {"n": 2}, "0.00 (n 2)"),
+        (Estimate(mean=0.004, low=-0.1, high=0.2), {}, "0.00 [-0.10, 0.20]"),
+        (Estimate(mean=0.004, low=-0.1, high=0.2), {"scale": 100}, "+0.40 [-10.00, 20.00]"),
         (Estimate(mean=None, low=None, high=None), {"n": 0}, "–"),
     ],
 )

@@ -58,6 +58,8 @@ class BlendRow:
         if choice.missing is not None:
             return choice.missing
         if choice.ends:
+            # A step-in as any other, of which no token says that it was one.
+            self.starts.append(len(self.base.ids))
             return self._answer(self._text(self.base.ids), "end_token")
         place = len(self.base.ids)
         self.base.ids.append(choice.token)

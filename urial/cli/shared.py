@@ -165,8 +165,9 @@ def _as_output(error: UrialError) -> UrialError:
     from urial.run.reader import require_here
 
     cause: BaseException | None = error
+    # An error that is raised from itself has no last cause.
     while cause is not None and not isinstance(cause, FileNotFoundError):
-        cause = cause.__cause__
+        cause = cause.__cause__ if cause.__cause__ is not cause else None
     if cause is not None and error.path is not None:
         try:
             require_here(Path(error.path), Path())

@@ -19,7 +19,8 @@ _BACK = "what -S has set stays in params.yaml; `git checkout HEAD -- params.yaml
 def of_experiment(error: UrialError, path: Path) -> UrialError:
     """The error of a run with parameters ``path``, with what is to be known where DVC has just changed that file."""
     if "DVC_EXP_NAME" not in os.environ:
-        return error
+        # Never the same one, which would be raised from itself.
+        return error.but()
     project, _, aside = Path.cwd().as_posix().partition(f"/{_ASIDE.as_posix()}/")
     hints = [error.fix, _unfinished_entry(error, path), _elsewhere(Path(project), path) if aside else _BACK]
     return error.but(fix="\n  fix: ".join(hint for hint in hints if hint) or None)

@@ -87,6 +87,7 @@ def _require_given(params: ParamsFile) -> None:
             raise UrialError(
                 f"token_shift.{field}.answers: no {given.answers!r} in systems, blends or published_outputs",
                 where="params.yaml",
+                expected=f"a key of one of these, or {' or '.join(MICROWORLD_ANSWERS.values())}",
                 fix=did_you_mean(given.answers, known),
             )
         _require_model(params, f"{field}.base_system", given.base_system, "base")

@@ -107,12 +107,14 @@ def require_one_vocabulary(
 class Interventions(Record):
     """Where an answer is not the base's alone: 0-based positions among its tokens, in order.
 
-    The rule was asked at each token but those that follow within a word of the helper's, so it stepped in at
-    len(starts) of (tokens - len(supplied) + len(starts)) places: the share that a random control takes.
+    The rule was asked at each token but those that follow within a word of the helper's, and behind the last one where the
+    helper ended the answer without a token, so it stepped in at len(starts) of (tokens - len(supplied) + len(starts))
+    places: the share that a random control takes.
     """
 
     starts: tuple[int, ...] = Field(
-        description="where the rule stepped in: the first token of each word or token that the helper supplied"
+        description="where the rule stepped in: the first token of each word or token that the helper supplied; and the number of "
+        "tokens, where a helper of another tokenizer ended the answer behind them"
     )
     supplied: tuple[int, ...] = Field(
         description="all tokens that the helper supplied; of a sum of logits: those that are not the base's own choice"
@@ -126,6 +128,10 @@ class Interventions(Record):
         for positions in (self.starts, self.supplied, self.changed):
             if list(positions) != sorted(set(positions)) or any(position < 0 for position in positions):
                 raise ValueError("positions are not negative, and each is greater than the one before")
-        if not {*self.starts, *self.changed} <= set(self.supplied):
-            raise ValueError("starts and changed are positions of supplied")
+        # The helper can step in once more behind the last token, to end the answer.
+        behind = self.starts and self.starts[-1] > max(self.supplied, default=-1)
+        if not {*self.starts[: -1 if behind else None], *self.changed} <= set(self.supplied):
+            raise ValueError(
+                "starts and changed are positions of supplied; one more start may follow behind the last token"
+            )
         return self

@@ -31,13 +31,16 @@ class BlendedAnswer(Record):
             raise ValueError("words, labels and kinds have an entry a token")
         if self.interventions.supplied and self.interventions.supplied[-1] >= count:
             raise ValueError("interventions are positions of tokens")
+        if set(self.interventions.starts) - {*self.interventions.supplied, count}:
+            raise ValueError("a start that supplies nothing is behind the last token")
         return self
 
 
 def places_of(interventions: Interventions, tokens: int) -> tuple[int, int]:
     """At how many places of an answer of so many tokens the rule stepped in, and at how many it was asked.
 
-    It was asked at each token but those that follow within a word of the helper's.
+    It was asked at each token but those that follow within a word of the helper's, and behind the last one where the helper
+    ended the answer there.
     """
     starts = len(interventions.starts)
     return starts, tokens - len(interventions.supplied) + starts

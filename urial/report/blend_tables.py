@@ -25,7 +25,7 @@ def intervention_table(blends: Mapping[str, BlendFigures]) -> Table | None:
     ]  # fmt: skip
     text = (
         "Stepped in: of the places where the rule was asked, the share where the helper supplied a word or token; the control "
-        "does so at as many places, drawn at random. Changed: supplied, and not what the base alone would have chosen there."
+        "does so at the same share of its places, drawn at random. Changed: supplied, and not what the base alone would have chosen there."
     )
     return Table("Blended decoding", columns, rows, text) if rows else None
 

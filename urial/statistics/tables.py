@@ -192,7 +192,8 @@ def difference_text(difference: Estimate, p: float | None, *, scale: float = 1.0
     if difference.mean is None:
         return show(None)
     notes = ", ".join([*([] if n is None else [f"n {n:,}"]), *([] if p is None else [f"p {_p(p)}"])])
-    return f"{'+' if difference.mean > 0 else ''}{interval(difference, scale)}" + (f" ({notes})" if notes else "")
+    sign = "+" if round(difference.mean * scale, 2) > 0 else ""
+    return f"{sign}{interval(difference, scale)}" + (f" ({notes})" if notes else "")
 
 
 def interval(estimate: Estimate, scale: float = 1.0) -> str:

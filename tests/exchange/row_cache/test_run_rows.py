@@ -110,11 +110,17 @@ def test_without_a_run_or_files_there_is_nothing_to_load(tmp_path: Path, monkeyp
     assert (result.exit_code, result.stderr) == (1, "Error: data: no run here\n  fix: run `dvc pull`, or `dvc repro`\n")
 
 
-def test_rows_that_were_edited_since_the_run_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [f"data/{kind}/aligned.jsonl" for kind in ("generations", "judgments", "safety_depth", "safety_verdicts")]
+    + ["data/token_shift/compliance.parquet"],
+)
+def test_rows_that_were_edited_since_the_run_are_not_taken(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Their keys are those of their inputs still, and every later run would find them.
     monkeypatch.chdir(tmp_path)
     be_a_project(tmp_path)
-    path = "data/generations/aligned.jsonl"
     for file in ("data/plan/report.json", path):
         (tmp_path / file).parent.mkdir(parents=True)
         (tmp_path / file).write_text("{}\n", "utf-8")

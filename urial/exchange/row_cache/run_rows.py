@@ -46,7 +46,9 @@ from urial.run.reader import CHECKOUT, RunReader
 from urial.run.running import require_nothing_running
 from urial.safety_depth.verdicts.run import whole_answers
 
-OF_ROWS = (paths.COMPLETIONS, paths.JUDGMENTS, paths.PREFERENCES, paths.TOKEN_SHIFT)
+OF_ROWS = (
+    paths.COMPLETIONS, paths.JUDGMENTS, paths.PREFERENCES, paths.TOKEN_SHIFT, paths.PREFILLED, paths.PREFILLED_VERDICTS,
+)  # fmt: skip
 ASKED_ONCE = "what the judge's server can do is in no file of a run: it is asked that once"
 
 

@@ -83,24 +83,19 @@ def locate(folder: Path, text: str) -> tuple[Report, JsonPath, Value]:
     try:
         path = resolve(document, text)
     except UrialError as error:
-        raise _none(text, report, error) from error
+        if left_out := describe_left_out(report.study, report.left_out):
+            raise _not_in(text, report, error, left_out) from error
+        raise
     return report, path, value_at(document, path)
 
 
-def _none(text: str, report: Report, error: UrialError) -> UrialError:
+def _not_in(text: str, report: Report, error: UrialError, left_out: str) -> UrialError:
     """The error for a text that names no value, with what the run leaves out; where it names that, no other name is meant."""
-    left_out = describe_left_out(report.study, report.left_out)
-    if left_out is None:
-        return error
     names = {
         *report.left_out.systems,
+        *report.left_out.given,
         *report.left_out.blends,
-        "blends",
-        *report.left_out.blends,
-        "known_agreement",
-        "token_shift",
-        "context_comparisons",
-        "preferences",
+        *("blends", "known_agreement", "token_shift", "context_comparisons", "preferences", "safety_depth"),
     }
     if names & set(re.split("[/.]", text)):
         return UrialError(f"{shorten(text)}: there is no such figure", expected=f"one of the run. {left_out}")

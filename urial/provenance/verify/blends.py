@@ -106,3 +106,8 @@ class _BlendOrigin(Origin):
             yield "answer.interventions: none, and the answer is a blend's"
         elif answer.token_ids is not None and any(at >= len(answer.token_ids) for at in answer.interventions.supplied):
             yield f"answer.interventions: beyond its {len(answer.token_ids):,} tokens"
+        elif answer.token_ids is not None:
+            of = answer.interventions
+            ended = {len(answer.token_ids)} if answer.finish == "end_token" else set[int]()
+            if set(of.starts) - {*of.supplied, *ended}:
+                yield "answer.interventions.starts: not of tokens that the helper supplied, nor behind the last"

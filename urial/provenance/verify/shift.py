@@ -87,7 +87,7 @@ def _check_ids(table: "pa.Table", coverage: Sequence[ShiftCoverage], inputs: Shi
     """Every row is of the answer that its coverage counts, with the token at its position where tokens are known."""
     counted = [row.instruction_id for row in coverage for _ in range(row.positions)]
     _compare(table, {"instruction_id": counted}, path, "the coverage beside it has")
-    answers = {row.instruction_id: row.answer.token_ids for row in inputs.completions if row and row.answer}
+    answers = {row.instruction_id: row.written.token_ids for row in inputs.completions if row and row.written}
     # Tokens that were made of a text stand nowhere else, and an end token can be another one's.
     made = {row.instruction_id for row in coverage if row.retokenized}
     emitted = []

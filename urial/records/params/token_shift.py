@@ -11,7 +11,8 @@ class GivenAnswers(Record):
     """Answers of whoever wrote them, and the prompts behind which both models of the pair read them."""
 
     answers: Name = Field(
-        description="whose answers are measured: any key of systems, of blends or of published_outputs"
+        description="whose answers are measured: any key of systems, of blends or of published_outputs, or the micro-world's "
+        "microworld-compliant or microworld-refusing"
     )
     base_system: Name = Field(description="the system of the base model whose prompts precede the answers")
     aligned_system: Name = Field(description="the same of the aligned model")

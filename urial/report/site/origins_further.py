@@ -22,8 +22,11 @@ _OF_KINDS = ("labels", "style", "knowledge", "moves", "parts")
 
 
 def is_of_kind(path: Sequence[str]) -> bool:
-    """Whether a value of ShiftFigures is of the tokens of one kind: which rows those are, the figure itself knows."""
-    return path[0] in _OF_KINDS and len(path) > 1
+    """Whether a value of ShiftFigures is of the tokens of one kind: which rows those are, the figure itself knows.
+
+    A mean of KL is of those where it is known.
+    """
+    return path[0] in _OF_KINDS and len(path) > 1 and "kl" not in path
 
 
 def positions_of(figures: ShiftFigures, path: Sequence[str]) -> int:
