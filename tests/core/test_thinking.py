@@ -91,16 +91,25 @@ MISTRAL = "[THINK]", "[/THINK]"
 @pytest.mark.parametrize(
     ("text", "tags", "opened", "span"),
     [
+        # Behind a prompt that is known not to open thinking, a tag that closes it is part of the answer.
+        ("a</think>b", None, None, (0, 1, 9)),
+        ("The tag that ends a thought is </think>", None, None, (0, 31, 39)),
+        ("The tag that ends a thought is </think>", None, False, None),
+        ("The tag that ends a thought is </think>.", None, False, None),
+        ("[/THINK]b", MISTRAL, False, None),
+        ("a[/THINK]b", MISTRAL, None, (0, 1, 9)),
         ("Hello.", None, False, None),
         ("<think>a</think>\n\nb", None, False, (7, 8, 18)),
         ("<think>\n\n</think>\n\nb", None, False, (7, 9, 19)),
         ("<think>a", None, False, (7, 8, 8)),
-        ("a</think>b", None, False, (0, 1, 9)),
         # A prompt that ends with the tag: the text begins within, whatever it has.
         ("a b", None, True, (0, 3, 3)),
         ("", None, True, (0, 0, 0)),
         ("{a}</think>b", None, True, (0, 3, 11)),
         ("a <think>b</think> c</think>d", None, True, (0, 20, 28)),
+        # A thought that speaks of other tags than its own: the first that closes anything is its own.
+        ("I use <thinking> tags. 4.</think>\nFour.", None, True, (0, 25, 34)),
+        ("I use <thinking> tags, 4", None, True, (0, 24, 24)),
         # Some models write it once more.
         ("<think>a</think>b", None, True, (7, 8, 16)),
         # Tags of the model's own, to the letter, and no others.
@@ -110,14 +119,16 @@ MISTRAL = "[THINK]", "[/THINK]"
         ("a[/THINK]b", MISTRAL, True, (0, 1, 9)),
     ],
 )
-def test_where_thinking_stands(text: str, tags: Tags | None, opened: bool, span: tuple[int, int, int] | None) -> None:
+def test_where_thinking_stands(
+    text: str, tags: Tags | None, opened: bool | None, span: tuple[int, int, int] | None
+) -> None:
     found = thinking_span(text, tags, opened=opened)
     assert found == span
     assert found is None or found.closed == ("</think>" in text or "[/THINK]" in text)
 
 
-@given(parts=st.lists(pieces, max_size=12), opened=st.booleans())
-def test_a_span_is_in_its_text_and_splits_it(parts: list[str], opened: bool) -> None:
+@given(parts=st.lists(pieces, max_size=12), opened=st.sampled_from([True, False, None]))
+def test_a_span_is_in_its_text_and_splits_it(parts: list[str], opened: bool | None) -> None:
     text = "".join(parts)
     span = thinking_span(text, opened=opened)
     if span is not None:
@@ -125,7 +136,7 @@ def test_a_span_is_in_its_text_and_splits_it(parts: list[str], opened: bool) -> 
         assert span.split(text) == split_thinking(text, opened=opened)
     else:
         assert not opened
-        assert split_thinking(text) == (None, text)
+        assert split_thinking(text, opened=opened) == (None, text)
 
 
 def test_a_span_without_end_has_no_answer() -> None:

@@ -68,13 +68,14 @@ def chat_plan(**changes: Any) -> SystemPlan:
 @pytest.mark.parametrize(
     ("prompt", "thinking", "marks"),
     [
-        (prompt_of("<|assistant|>"), None, Marks()),
+        (prompt_of("<|assistant|>"), None, Marks(None, False)),
         (prompt_of("<|assistant|><think>\n"), None, Marks(("<think>", "</think>"), True)),
-        (prompt_of("<|assistant|><think>\n\n</think>\n\n"), None, Marks()),
+        (prompt_of("<|assistant|><think>\n\n</think>\n\n"), None, Marks(None, False)),
         (prompt_of("[THINK]"), Thinking(tags=("[THINK]", "[/THINK]")), Marks(("[THINK]", "[/THINK]"), True)),
-        (prompt_of("<think>"), Thinking(tags=("[THINK]", "[/THINK]")), Marks(("[THINK]", "[/THINK]"))),
+        (prompt_of("<think>"), Thinking(tags=("[THINK]", "[/THINK]")), Marks(("[THINK]", "[/THINK]"), False)),
         # What the study says goes before what is seen; and of a server's layout nothing is seen.
-        (prompt_of("<think>"), Thinking(opened=False), Marks()),
+        (prompt_of("<think>"), Thinking(opened=False), Marks(None, False)),
+        (prompt_of("[{}]", form="messages"), Thinking(opened=False), Marks(None, False)),
         (prompt_of("[{}]", form="messages"), None, Marks()),
         (prompt_of("[{}]", form="messages"), Thinking(opened=True), Marks(None, True)),
         (None, None, Marks()),
@@ -114,6 +115,16 @@ def test_thinking_that_nothing_follows_is_no_answer(text: str, finish: Finish, r
     # It is judged, compared and counted nowhere, and shown and measured as what it is.
     assert (case_of(ONE, row, None) is None) == (reason is not None)
     assert Completion.model_validate_json(row.model_dump_json()) == row
+
+
+@pytest.mark.parametrize("text", ["The tag that ends a thought is </think>", "It is </think>.", "a</think>b"])
+def test_an_answer_may_speak_of_the_closing_tag_where_no_thinking_was_opened(text: str) -> None:
+    answer = Answer(text=text, token_ids=None, finish="end_token")
+    row = Completion(instruction_id="one", system="s", **written_fields(answer, HASH, prompt_of("# Answer:\n")))
+    assert (row.status, row.thinking, row.split()) == ("ok", None, (None, text))
+    case = case_of(ONE.model_copy(update={"turns": ("A?",)}), row, None)
+    assert case is not None
+    assert (case.text, case.thinking) == (text, None)
 
 
 def test_a_row_without_thinking_is_what_it_was() -> None:

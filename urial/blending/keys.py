@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from urial.core.hashing import content_hash
-from urial.generate.thinking import stop_marks
+from urial.generate.thinking import stop_fields
 from urial.records.base import Hash
 from urial.records.blend import PlannedRule, Proxy, Realign
 from urial.records.completion import AssembledPrompt
@@ -90,6 +90,4 @@ def _identity(model: Weights | PlannedLocal) -> dict[str, Any]:
 
 def _asked(prompt: AssembledPrompt, thinking: Thinking | None) -> dict[str, Any]:
     asked = {"text": prompt.text, "adds_special_tokens": prompt.adds_special_tokens, "stop": prompt.stop}
-    marks = stop_marks(prompt, thinking)
-    # Which stop strings count; without any such rule the key is what it was before there was one.
-    return {**asked, **({"marks": list(marks)} if marks else {})}
+    return {**asked, **stop_fields(prompt, thinking)}

@@ -40,24 +40,26 @@ class ThinkingSpan(NamedTuple):
         return text[self.start : self.end].strip() or None, text[self.answer :]
 
 
-def thinking_span(text: str, tags: Tags | None = None, *, opened: bool = False) -> ThinkingSpan | None:
+def thinking_span(text: str, tags: Tags | None = None, *, opened: bool | None = None) -> ThinkingSpan | None:
     """Where the thinking is that a text begins with; None: it begins with none.
 
     ``tags`` are the model's own; None: <think>, <thinking> and <reasoning>, upper or lower case. ``opened``: the prompt
     ends with the opening tag, as many chat templates have it, so that the text begins within its thinking whatever it
-    has. Where that is not known, a closing tag that no tag precedes says so. A tag in quotes or backticks is no tag.
+    has; False: it does not, and thinking needs an opening tag in the text; None: that is not known, and a closing tag
+    that no tag precedes says that it does. A tag in quotes or backticks is no tag.
     """
     if not opened and text.lstrip().startswith(_NO_THINKING):
         return None
     found = [tag for tag in (_own_tags(tags) if tags else _KNOWN).finditer(text) if not _is_quoted(tag)]
     first = found[0] if found else None
     if first is not None and not first["end"] and not text[: first.start()].strip():
-        start, others = first.end(), found[1:]
-    elif opened or (first is not None and first["end"]):
-        start, others = 0, found
+        start, others, name = first.end(), found[1:], first["name"]
+    elif opened or (opened is None and first is not None and first["end"]):
+        # The opening tag is in the prompt: what closes first is of its name, and a thought may speak of others.
+        start, others, name = 0, found, next((tag["name"] for tag in found if tag["end"]), "")
     else:
         return None
-    closing = _closing(others, first["name"].lower() if first is not None else "")
+    closing = _closing(others, name.lower())
     if closing is None:
         return ThinkingSpan(start, len(text), len(text))
     blank = _BLANK_LINES.match(text, closing.end())
@@ -65,10 +67,13 @@ def thinking_span(text: str, tags: Tags | None = None, *, opened: bool = False) 
 
 
 class Marks(NamedTuple):
-    """How thinking is marked behind one prompt: by which tags (None: those that are known), and whether the prompt opens it."""
+    """How thinking is marked behind one prompt: by which tags (None: those that are known), and whether the prompt opens it.
+
+    ``opened`` None: nobody here knows.
+    """
 
     tags: Tags | None = None
-    opened: bool = False
+    opened: bool | None = None
 
     def span(self, text: str) -> ThinkingSpan | None:
         """Where the thinking is in what was written behind the prompt; None: there is none."""
@@ -94,7 +99,7 @@ def opening_tags(prompt: str, tags: Tags | None = None) -> Tags | None:
     return None if last is None else (f"<{last['name']}>", f"</{last['name']}>")
 
 
-def split_thinking(text: str, tags: Tags | None = None, *, opened: bool = False) -> tuple[str | None, str]:
+def split_thinking(text: str, tags: Tags | None = None, *, opened: bool | None = None) -> tuple[str | None, str]:
     """The thinking of a text, without the blanks around it (None: none), and the rest without the blank lines before it."""
     span = thinking_span(text, tags, opened=opened)
     return (None, text) if span is None else span.split(text)

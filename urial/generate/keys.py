@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from urial.core.hashing import content_hash
-from urial.generate.thinking import stop_marks
+from urial.generate.thinking import stop_fields
 from urial.records.base import Hash
 from urial.records.completion import AssembledPrompt
 from urial.records.engine import EngineSettings
@@ -62,6 +62,5 @@ def completion_key(
 
 def _thinking(prompt: AssembledPrompt, plan: SystemPlan) -> dict[str, Any]:
     """What the plan's thinking changes of an answer besides its prompt: which stop strings count, and a server's layout."""
-    marks = stop_marks(prompt, plan.thinking)
     told = prompt.form == "messages" and plan.thinks is not None
-    return {**({"marks": list(marks)} if marks else {}), **({"thinks": plan.thinks} if told else {})}
+    return {**stop_fields(prompt, plan.thinking), **({"thinks": plan.thinks} if told else {})}

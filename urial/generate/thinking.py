@@ -8,6 +8,9 @@ from urial.records.base import Hash
 from urial.records.completion import Answer, AssembledPrompt
 from urial.records.params.models import Thinking
 
+# Raised when thinking is found elsewhere than before, since other stop strings then count; rows of studies without thinking
+# keep their keys.
+ALGORITHM = 2
 _ENDS = {
     "length": "the length limit",
     "end_token": "an end token",
@@ -37,6 +40,12 @@ def stop_marks(prompt: AssembledPrompt, thinking: Thinking | None) -> Marks | No
     Where a study says nothing about thinking, they do: an answer is then what it was before anyone asked.
     """
     return None if thinking is None or not prompt.stop else marks_of(prompt, thinking)
+
+
+def stop_fields(prompt: AssembledPrompt, thinking: Thinking | None) -> dict[str, Any]:
+    """What a row's key says of which stop strings count; nothing where all do: such a key is older than this rule."""
+    marks = stop_marks(prompt, thinking)
+    return {} if marks is None else {"marks": [ALGORITHM, *marks]}
 
 
 def written_fields(

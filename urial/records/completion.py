@@ -112,10 +112,13 @@ class _Attempt(Record):
 
     @property
     def span(self) -> ThinkingSpan | None:
-        """Where the thinking is in what the model wrote; of a row that does not say, by the tags that are known."""
+        """Where the thinking is in what the model wrote; of a row that does not say, by the tags that are known.
+
+        A row that has thinking behind a prompt that opened it says so: here a closing tag alone is part of the answer.
+        """
         if self.written is None or self.thinking is not None:
             return self.thinking
-        return thinking_span(self.written.text)
+        return thinking_span(self.written.text, opened=False)
 
     def split(self) -> tuple[str | None, str]:
         """The thinking (None: none) and the answer, which is empty where there is none."""
