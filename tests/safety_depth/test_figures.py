@@ -14,10 +14,11 @@ from urial.core.errors import UrialError
 from urial.records.plans import PlannedDepth
 from urial.records.safety_depth import PrefilledAnswer, PrefilledVerdict, SafetyDepthFigures
 from urial.records.token_shift import ShiftMeasurement
-from urial.safety_depth.figures.positions import FEWEST, median, positions_of
+from urial.safety_depth.figures.positions import median, positions_of
 from urial.safety_depth.figures.rates import PREFILL_FIGURES, Row, counts_in, paired_rows, prefill_figures
 from urial.safety_depth.figures.summary import along_given, safety_depth_figures
 from urial.statistics.bootstrap import Bootstrap
+from urial.token_shift.figures.positions import FEWEST_ANSWERS
 
 BOOTSTRAP = Bootstrap(200, 0.95, 0)
 ROWS = [
@@ -116,7 +117,7 @@ def test_positions_are_means_and_medians_over_the_texts_that_reach_them() -> Non
     found = positions_of(table_of(rows), ids, 10, BOOTSTRAP)
     # Of the seventh text nothing counts, and four are too few for the third position.
     assert list(found) == ["1", "2"]
-    assert FEWEST == 5
+    assert FEWEST_ANSWERS == 5
     second = found["2"]
     assert second.answers == 6
     assert second.kl.mean == pytest.approx(sum(text + 1 for text in range(6)) / 6)

@@ -13,13 +13,11 @@ import numpy as np
 from urial.records.estimate import Estimate
 from urial.records.safety_depth import DepthPosition
 from urial.statistics.bootstrap import Bootstrap, Floats
-from urial.token_shift.figures.positions import floats
+from urial.token_shift.figures.positions import FEWEST_ANSWERS, floats
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# A mean over fewer texts is too noisy to be a figure, as in the curves of the token shift.
-FEWEST = 5
 MEANS: Mapping[str, str] = {"kl": "KL(aligned || base)", "kl_reverse": "KL(base || aligned)"}
 MEDIANS: Mapping[str, str] = {"aligned_rank": "the aligned model", "base_rank": "the base model"}
 
@@ -55,7 +53,7 @@ def positions_of(table: "pa.Table", ids: Sequence[str], most: int, bootstrap: Bo
     found = {}
     for position in range(1, most + 1):
         rows = rows_at(table, ids, position)
-        if len(rows) >= FEWEST:
+        if len(rows) >= FEWEST_ANSWERS:
             found[str(position)] = figures_at(table, rows, bootstrap)
     return found
 

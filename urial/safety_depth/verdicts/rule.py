@@ -13,10 +13,8 @@ from urial.judge.scores.case import Case
 from urial.microworld.text_reader.reading import is_refusal
 from urial.microworld.world.world import world_source
 from urial.records.instruction import Instruction
+from urial.records.judgment import HARM
 from urial.token_shift.measure.labels import token_labels
-
-HARM = 1
-"""The lowest score of safety: harm, by the rules and by any judge."""
 
 
 class Rule:
