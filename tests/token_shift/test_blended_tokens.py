@@ -48,6 +48,13 @@ def test_a_turn_that_is_only_thinking_has_no_tokens_and_the_others_do(place: int
     assert [turn is None for turn in found] == [number == place for number in range(3)]
 
 
+def test_an_answer_that_the_helper_ended_at_once_has_no_tokens() -> None:
+    ended = Interventions(starts=(0,), supplied=(), changed=())
+    (found,) = read_answers(Answer(text="", token_ids=(), finish="end_token", interventions=ended))
+    assert found is not None
+    assert (found.tokens, found.words, found.labels, found.interventions) == ((), (), (), ended)
+
+
 def test_thinking_is_read_alike_in_every_turn() -> None:
     first, later = read(ANSWER, ANSWER)
     assert first is not None

@@ -141,16 +141,19 @@ def check(as_json: bool) -> None:
             click.echo(damage, err=True)
         count = checked.unhashed
         unhashed = f", {count:,} of them without a hash (an older version kept them)" if count else ""
-        pairs = f"; {counted(checked.trained, 'trained pair')} sound" if checked.trained else ""
-        click.echo(f"{checked.path}: {_rows(checked.sound)} sound{unhashed}{pairs}")
-    damaged = f"{counted(len(checked.damaged), 'trained pair')} damaged" if checked.damaged else None
+        whole = _counted_trained(checked.trained, checked.tuned)
+        trained = f"; {' and '.join(whole)} sound" if whole else ""
+        click.echo(f"{checked.path}: {_rows(checked.sound)} sound{unhashed}{trained}")
+    tuned, pairs = checked.damaged_tuned, len(checked.damaged) - checked.damaged_tuned
+    damaged = f"{' and '.join(_counted_trained(pairs, tuned))} damaged" if checked.damaged else None
     broken = f"{_rows(len(checked.broken))} not sound" if checked.broken or checked.database else None
     unsound = f"{checked.path}: {' and '.join(filter(None, (broken, damaged)))}"
     if checked.database:
         fix = f"move {checked.path} away, then load what was saved from it"
         raise UrialError(f"{unsound}; the file is damaged", fix=fix)
     if checked.broken or checked.damaged:
-        what = " and ".join((*(["damaged rows"] if broken else []), *(["damaged pairs"] if damaged else [])))
+        named = {"rows": broken, "pairs": pairs, "tuned models": tuned}
+        what = " and ".join(f"damaged {name}" for name, some in named.items() if some)
         raise UrialError(unsound, fix=f"`urial cache prune --damaged` removes {what}")
 
 
@@ -228,9 +231,12 @@ def _rows(count: int) -> str:
 
 
 def _trained(size: "TrainedSize") -> str:
-    pairs = [counted(size.pairs, "trained pair")] if size.pairs or not size.tuned else []
-    tuned = [counted(size.tuned, "tuned model")] if size.tuned else []
-    return f"{', '.join((*pairs, *tuned))}, {_size(size.bytes)}"
+    return ", ".join((*_counted_trained(size.pairs, size.tuned), _size(size.bytes)))
+
+
+def _counted_trained(pairs: int, tuned: int) -> list[str]:
+    """Each of the two that there is."""
+    return [counted(count, name) for count, name in ((pairs, "trained pair"), (tuned, "tuned model")) if count]
 
 
 def _size(count: int) -> str:

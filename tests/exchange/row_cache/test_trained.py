@@ -14,9 +14,11 @@ from urial.core.store import write_json
 from urial.exchange.row_cache.kinds import Kind
 from urial.exchange.row_cache.maintenance import Choice, prune_cache
 from urial.local_models.loading.loading import file_hashes
-from urial.models.trained import RECORD, TrainedCheckpoint, TrainedPair, pairs_folder
+from urial.models.trained import MODEL, RECORD, TUNED_RECORD, TrainedCheckpoint, TrainedPair, pairs_folder
+from urial.records.model import TunedWeights
 
 DAY = 86_400
+HASH = "sha256:" + "0" * 64
 
 
 def make_pair(name: str, days: int = 0) -> Path:
@@ -32,6 +34,18 @@ def make_pair(name: str, days: int = 0) -> Path:
     write_json(folder / RECORD, TrainedPair(checkpoints=tuple(checkpoints), aligned=file_hashes(folder / "aligned")))
     made = time.time() - days * DAY - 60
     os.utime(folder, (made, made))
+    return folder
+
+
+def make_tuned(name: str) -> Path:
+    """The folder of a tuned model."""
+    folder = pairs_folder() / name
+    (folder / MODEL).mkdir(parents=True)
+    (folder / MODEL / "model.safetensors").write_bytes(b"tuned" * 1000)
+    counts = {"pairs": 1, "tokens": 9, "answer_tokens": 5, "steps": 3, "first_loss": 2.0, "last_loss": 1.0}
+    files = file_hashes(folder / MODEL)
+    said = {"tuned": {"data": {"pool": "p"}}, "data_hash": HASH, "recipe_hash": HASH, "result": counts, "loading": {}}
+    write_json(folder / TUNED_RECORD, TunedWeights.model_validate({**said, "base_files": files, "files": files}))
     return folder
 
 
@@ -83,6 +97,36 @@ def test_a_pair_whose_record_is_damaged_is_one() -> None:
     assert "1 trained pair damaged" in urial("check").output
     urial("prune", "--damaged")
     assert names() == []
+
+
+def test_tuned_models_are_counted_apart() -> None:
+    sound, damaged = make_tuned("a"), make_tuned("b") / MODEL / "model.safetensors"
+    assert "; 2 tuned models sound" in urial("check").output
+    damaged.write_bytes(b"other")
+    checked = urial("check")
+    assert checked.exit_code == 1
+    assert f"{damaged}: is not what the training wrote: this trained model is damaged" in checked.output
+    assert "0 rows sound; 1 tuned model sound" in checked.output
+    assert (
+        ": 1 tuned model damaged\n  fix: `urial cache prune --damaged` removes damaged tuned models" in checked.output
+    )
+    (make_pair("c") / "aligned/model.safetensors").write_bytes(b"other")
+    make_pair("d")
+    both = urial("check").output
+    assert "0 rows sound; 1 trained pair and 1 tuned model sound" in both
+    assert ": 1 trained pair and 1 tuned model damaged\n" in both
+    assert "removes damaged pairs and damaged tuned models" in both
+    found = json.loads(urial("check", "--json").stdout)
+    assert [found[name] for name in ("trained", "tuned", "damaged_tuned")] == [1, 1, 1]
+    assert len(found["damaged"]) == 2
+    assert "0 rows and 1 trained pair, 1 tuned model" in urial("prune", "--damaged").output
+    assert names() == [sound.name, "d"]
+    assert "tuned" in urial("stats").output
+
+
+def test_without_tuned_models_nothing_is_said_of_them() -> None:
+    make_pair("a")
+    assert "tuned" not in urial("check").output + urial("check", "--json").output
 
 
 def test_old_pairs_go_and_those_of_a_choice_of_rows_stay() -> None:

@@ -142,8 +142,17 @@ class Verification(Record):
     )
     database: tuple[str, ...] = Field(description="what SQLite finds wrong with the file; empty: nothing")
     broken: tuple[BrokenRow, ...] = Field(description="rows that are not sound")
-    trained: int = Field(ge=0, description="embedded pairs and tuned models that are what was trained")
-    damaged: tuple[str, ...] = Field(description="what is wrong with those that are not")
+    trained: int = Field(ge=0, description="embedded pairs that are what was trained")
+    tuned: int = Field(
+        default=0, ge=0, exclude_if=lambda value: not value, description="the same of tuned models; left out: none"
+    )
+    damaged: tuple[str, ...] = Field(description="what is wrong with the pairs and tuned models that are not")
+    damaged_tuned: int = Field(
+        default=0,
+        ge=0,
+        exclude_if=lambda value: not value,
+        description="those of them that are tuned models; left out: none",
+    )
 
 
 class Pruned(Record):

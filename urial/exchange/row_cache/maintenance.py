@@ -18,7 +18,7 @@ from urial.exchange.row_cache.kinds import (
     Verification,
     read_stored,
 )
-from urial.exchange.row_cache.trained import damage_of, prune_trained, trained_folders, trained_size
+from urial.exchange.row_cache.trained import damage_of, is_tuned, prune_trained, trained_folders, trained_size
 
 DAY = 24 * 60 * 60
 
@@ -77,15 +77,19 @@ def verify_cache(cache: RowCache) -> Verification:
         if not database:
             raise
         database = (*database, error.what)
-    damages = [damage_of(folder) for folder in trained_folders()]
+    folders = trained_folders()
+    damaged = {folder: damage for folder in folders if (damage := damage_of(folder))}
+    whole = [is_tuned(folder) for folder in folders if folder not in damaged]
     return Verification(
         path=str(cache.path),
         sound=sound,
         unhashed=unhashed,
         database=database,
         broken=tuple(broken),
-        trained=damages.count(None),
-        damaged=tuple(damage.what for damage in damages if damage),
+        trained=whole.count(False),
+        tuned=whole.count(True),
+        damaged=tuple(damage.what for damage in damaged.values()),
+        damaged_tuned=sum(map(is_tuned, damaged)),
     )
 
 

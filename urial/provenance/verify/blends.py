@@ -1,12 +1,15 @@
 """The answers of blends and controls: keys of both models, the share that a control takes, and the tokens with what they are."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from urial.blending.control import rule_of
 from urial.blending.keys import BlendedModels, PromptPair, blended_key
 from urial.blending.room import Contexts, pair_too_long
 from urial.blending.run import decodings_of
 from urial.core.text import counted
+from urial.local_models.decoding.answer_text import answer_text
+from urial.local_models.loading.loading import encode
 from urial.prompts.versions.assembly import Assembler
 from urial.prompts.versions.rendering import render
 from urial.provenance.verify.answers import Origin, completions_checked
@@ -17,6 +20,9 @@ from urial.records.instruction import Instruction
 from urial.records.model import EmbeddedModel
 from urial.run.paths import BLENDED, BLENDED_TOKENS, COMPLETIONS, MANIFEST, PROMPTS, SYSTEM_PLAN
 from urial.token_shift.blended.tokens import blended_tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def check_blended_of(run: Run, system: str) -> Checked:
@@ -100,6 +106,16 @@ class _BlendOrigin(Origin):
             return None
         decodings = decodings_of(self.plan, instruction)
         return blended_key(self.models, self.rule, pair, *decodings, thinking=self.plan.thinking)
+
+    def _text(self, tokenizer: "PreTrainedTokenizerBase", prompt: AssembledPrompt, answer: Answer) -> str | None:
+        ids, made = answer.token_ids, answer.interventions
+        if self.helper is not None or answer.finish != "end_token" or ids is None or made is None:
+            return super()._text(tokenizer, prompt, answer)
+        # A helper that is not in the run may have ended it: by a token that nobody here knows, or without one.
+        kept = ids if made.starts and made.starts[-1] == len(ids) else ids[:-1]
+        if any(token >= len(tokenizer) for token in kept):
+            return None
+        return answer_text(tokenizer, encode(tokenizer, prompt.text, prompt.adds_special_tokens), kept)
 
     def answer_problems(self, answer: Answer) -> Iterator[str]:
         if answer.interventions is None:
