@@ -31,7 +31,9 @@ def marked(name: Landmark, *texts: str) -> list[int]:
         (["One.\n", "\nTwo", " three"], [1]),
         (["One", ".\n\n", "\n", "Two"], [3]),
         (["One", ".\n \t\n", "Two"], [2]),
-        (["\n\n", "One"], [1]),
+        # The first one begins at the start alone, and blanks before it change nothing.
+        (["\n\n", "One"], []),
+        (["\n", " \n", "\nOne", "\n\n", "Two"], [4]),
         (["One", ".\n", "Two", "\n\n"], []),
         (["é", "\n\n", "ü"], [2]),
     ],
@@ -70,6 +72,18 @@ def test_thinking_begins_and_ends_where_its_part_does() -> None:
     found = Landmarks.of(table, Positions.of(table))
     assert np.flatnonzero(found.rows("thinking_start")).tolist() == [1, 6]
     assert np.flatnonzero(found.rows("thinking_end")).tolist() == [3]
+
+
+def test_the_first_paragraph_of_a_part_begins_at_the_part_alone() -> None:
+    told = [
+        ("<think>", "tag"), ("\n\n", "tag"), ("a", "thinking"), ("\n\n", "thinking"), ("b", "thinking"),
+        ("\n\n", "thinking"), ("</think", "tag"), (">\n\n", "tag"), ("c", "answer"), ("\n\n", "answer"), ("d", "answer"),
+    ]  # fmt: skip
+    over_edge = [("a", "thinking"), ("</think", "tag"), (">\n\nb", "answer"), ("\n\n", "answer"), ("c", "answer")]
+    answers = {"a": told, "b": over_edge}
+    table = table_of({name: [token(1, text, part=part) for text, part in tokens] for name, tokens in answers.items()})
+    found = Landmarks.of(table, Positions.of(table))
+    assert np.flatnonzero(found.rows("paragraph")).tolist() == [4, 10, len(told) + 4]
 
 
 def test_figures_are_of_the_tokens_at_the_landmark() -> None:

@@ -1,7 +1,8 @@
 """Where tokens stand from landmarks of their answer: its start and end, paragraphs, list items, thinking.
 
 ``start`` is the first token, ``end`` the end token, which an answer without one does not have. A ``paragraph`` is the first token
-behind a blank line, so that the first paragraph begins at ``start`` alone. A ``list_item`` begins with its marker (``-``, ``*``, ``+``,
+behind a blank line that has text before it in its answer, and in its part where thinking is measured: the first paragraph begins at
+``start``, or where its part does. A ``list_item`` begins with its marker (``-``, ``*``, ``+``,
 ``•``, or a number with a dot or bracket) at the start of a line. ``thinking_start`` is the first token of thinking,
 ``thinking_end`` the first behind it, which is the closing tag where that is measured. Paragraphs and list items are found in the text
 of the measured tokens, one after the other; of a token that has the line end and what follows, it is that token.
@@ -19,6 +20,7 @@ import numpy as np
 
 from urial.records.estimate import Estimate
 from urial.records.shift_figures import Landmark, LandmarkFigures, PositionMean
+from urial.records.token_shift import PARTS
 from urial.statistics.bootstrap import Bootstrap, Floats, Integers, ratio
 from urial.token_shift.figures.positions import (
     FEWEST_ANSWERS,
@@ -73,6 +75,7 @@ class Landmarks:
         starts = np.flatnonzero(np.diff(positions.answer[order], prepend=-1))
         found: dict[Landmark, Truths] = {"start": positions.position[order] == 0, "end": is_end}
         found |= _of_texts(texts, starts)
+        found["paragraph"] &= ~_begins(texts, table, positions, order)
         if "part" in table.column_names:
             thinking = indices(table["part"], ["thinking"])[order] == 0
             first = np.zeros(len(order), bool)
@@ -191,6 +194,21 @@ def _texts(table: "pa.Table", order: Integers, is_end: Truths) -> "pa.Array":
     if not (np.diff(order) == 1).all():
         texts = texts.take(pa.array(order))
     return pc.if_else(pa.array(is_end), "", texts)
+
+
+def _begins(texts: "pa.Array", table: "pa.Table", positions: Positions, order: Integers) -> Truths:
+    """Which tokens are the first that is not blank, of their answer or of a stretch of it that is of one part."""
+    import pyarrow.compute as pc
+
+    blank = pc.equal(pc.utf8_trim_whitespace(texts), "").to_numpy(zero_copy_only=False)
+    said = np.flatnonzero(~np.asarray(blank, bool))
+    kinds = [positions.answer]
+    if "part" in table.column_names:
+        kinds.append(indices(table["part"], PARTS))
+    begins = np.zeros(len(order), bool)
+    for kind in kinds:
+        begins[said[np.diff(kind[order][said], prepend=-2) != 0]] = True
+    return begins
 
 
 def _of_texts(texts: "pa.Array", starts: Integers) -> dict[Landmark, Truths]:
