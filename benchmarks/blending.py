@@ -24,7 +24,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from urial.blending.engine import BlendedEngine, BlendRequest
 from urial.core.hashing import file_hash
 from urial.core.store import write_json
-from urial.generate.engine import Request
+from urial.generate.engine import NoAnswer, Request
 from urial.generate.transformers_batch import TransformersEngine
 from urial.microworld.training.corpus import documents
 from urial.microworld.training.model import new_model, train_tokenizer
@@ -109,8 +109,8 @@ class Pair:
         self._require_whole(self.blended.complete(requests, range(len(requests)), DECODING, DECODING))
 
     @staticmethod
-    def _require_whole(answers: Iterable[tuple[int, Answer]]) -> None:
-        assert all(len(answer.token_ids or ()) == NEW_TOKENS for _, answer in answers)
+    def _require_whole(answers: Iterable[tuple[int, Answer | NoAnswer]]) -> None:
+        assert all(isinstance(found, Answer) and len(found.token_ids or ()) == NEW_TOKENS for _, found in answers)
 
 
 def least(ways: dict[str, Callable[[], None]], rounds: int) -> dict[str, tuple[float, float]]:
