@@ -197,6 +197,8 @@ RUN_ELSEWHERE = {
     "dvc pull data/report/site data/judgments/aligned.jsonl": (REMOTE, '(["data/report/site", "data/'),
 }
 PUBLISHED = "# Instruction\n\nBe kind.\n\n# Query:\n```\nHi?\n```\n\n# Answer:\n```\nHello!\n```\n"
+# Pages of what the run of record has, and the finished run of the tests leaves out.
+OF_THE_RECORD = {"docs/blended-decoding.md", "docs/given-texts.md", "docs/safety-depth.md"}
 # Exit codes other than 0: the two versions differ.
 EXITS = {"urial prompts diff microworld/urial-k3 microworld/urial-k3-b": 1}
 LISTED = NOT_RUN.keys() | RUN_ELSEWHERE.keys()
@@ -216,9 +218,15 @@ def runs_here(command: Command) -> bool:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(map(runs_here, commands(page)))])
 def test_commands_run(
-    page: str, finished_run: Clone, tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+    page: str,
+    finished_run: Clone,
+    record_clone: Clone,
+    tmp_path: Path,
+    cache_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = Clone(copied(finished_run, tmp_path).folder, cache_folder)
+    source = record_clone if page in OF_THE_RECORD else finished_run
+    run = Clone(copied(source, tmp_path).folder, cache_folder)
     monkeypatch.chdir(run.folder)
     write_what_pages_read(run.folder)
     for command in commands(page):

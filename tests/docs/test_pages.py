@@ -83,7 +83,7 @@ def test_what_is_said_beyond_the_paper_is_so() -> None:
     assert f"steps in at {100 * blend['blend']['share']['mean']:.1f} % of the places" in said
     assert {f"{share:.0f}" for share in shares[0]} == {"100"}
     assert "have 100 % of its friendliness and refusal" in said
-    assert f"at as many random places, {shares[1][0]:.0f} % and {shares[1][1]:.0f} %" in said
+    assert f"at the same share of random places, {shares[1][0]:.0f} % and {shares[1][1]:.0f} %" in said
     assert begun["0"]["refused"]["mean"] == 1
     assert f"refuses {100 * begun['5']['refused']['mean']:.0f} % of what it refuses by itself" in said
 

@@ -14,7 +14,7 @@ from urial.records.judgment import Aspect
 from urial.records.leaderboard_entry import EntrySystem, LeaderboardEntry, scores_in
 from urial.statistics.bootstrap import Bootstrap
 from urial.statistics.paired import Column, paired_differences
-from urial.statistics.tables import interval
+from urial.statistics.tables import difference_text, interval
 
 FULL = "base-urial"
 # As the page calls them.
@@ -56,7 +56,7 @@ def difference(entry: LeaderboardEntry, ablation: str) -> str:
     (found,) = (
         item for item in paired_differences({"here": here, "full": full}, bootstrap) if item.aspect == "average"
     )
-    return f"{found.mean:+.2f} [{found.low:.2f}, {found.high:.2f}]"
+    return difference_text(found, None)
 
 
 @pytest.mark.parametrize("form", ["answers-shuffled", "queries-none", "order-reversed", "system-0"])
