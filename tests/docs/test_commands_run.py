@@ -218,14 +218,9 @@ def runs_here(command: Command) -> bool:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(map(runs_here, commands(page)))])
 def test_commands_run(
-    page: str,
-    finished_run: Clone,
-    record_clone: Clone,
-    tmp_path: Path,
-    cache_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    page: str, tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    source = record_clone if page in OF_THE_RECORD else finished_run
+    source: Clone = request.getfixturevalue("record_clone" if page in OF_THE_RECORD else "finished_run")
     run = Clone(copied(source, tmp_path).folder, cache_folder)
     monkeypatch.chdir(run.folder)
     write_what_pages_read(run.folder)
