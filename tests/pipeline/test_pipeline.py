@@ -171,7 +171,8 @@ def test_a_judge_behind_a_server_scores_the_answers_that_are_there(clone: Clone)
         clone.edit("judge: rules ", "judge: mine ")
         output = clone.run("dvc", "repro").stdout
         scored, compared = (f"judge@{system}" for system in SYSTEMS), (f"preferences@{name}" for name in CONTEXTS)
-        assert stages_run(output) == {"plan", "report", *scored, *compared}
+        further = {"judge_blend@nudged", "judge_safety_depth@aligned"}
+        assert stages_run(output) == {"plan", "report", *scored, *compared, *further}
         assert "tokens read" in output
         asked = len(server.questions())
     report = json.loads((clone.folder / "data/report/report.json").read_text("utf-8"))

@@ -40,6 +40,12 @@ NEEDS = (
     paths.MANIFEST.path("aligned"),
     *(kind.folder for kind in (paths.PROMPTS, paths.COMPLETIONS, paths.JUDGMENTS, paths.TOKEN_SHIFT)),
 )
+OPTIONAL = tuple(
+    kind.folder
+    for kind in (
+        paths.ENVIRONMENT, paths.PREFERENCES, paths.BLENDED_TOKENS, paths.PREFILLED, paths.PREFILLED_VERDICTS,
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ def open_run(name: str, root: Path, stack: ExitStack) -> OpenRun:
     revision = None if name in WORK_TREE else name
     folder = stack.enter_context(run_folder(revision, root=root, needs=()))
     if revision is not None:
-        bring_outputs(folder.path, root, NEEDS, name, optional=(paths.ENVIRONMENT.folder, paths.PREFERENCES.folder))
+        bring_outputs(folder.path, root, NEEDS, name, optional=OPTIONAL)
     if not (folder.path / paths.REPORT_PLAN.path()).is_file():
         raise UrialError(f"{name}: has not been computed", fix=pull([paths.PLAN_FOLDER]))
     try:

@@ -55,6 +55,12 @@ def check_stages(run: Run) -> Checked:
         for name in named
         if name not in locked
     ]
+    # Of a file that was cut, what is left can be whole; without the last stage there are no figures.
+    if "report" in locked and "report" not in named:
+        fix = CHANGED.format("dvc.yaml dvc.lock")
+        problems.append(
+            UrialError("dvc.yaml has no stage report, which has run", where=f"{LOCK}, stage report", fix=fix)
+        )
     for name in (name for name in named if name in locked):
         where, file = f"{LOCK}, stage {name}", next(iter(named[name].params), PARAMETERS)
         if detail := field_difference(*definitions(locked[name], named[name])):
